@@ -1,0 +1,92 @@
+/**
+ * Every bound and timing default of FastCast. Units and kinds come last in a name: `…Ms`,
+ * `…Bytes`, `…Max`. What a bound refuses is counted where it is refused. The relations below the
+ * table hold at load, so a change that breaks one never starts.
+ */
+import { assert } from "./base/assert.ts";
+
+export const limits = {
+  // The LAN: IGMP (RFC 9776 §8) and the tables of one Eavesdropper.
+  robustness: 2,
+  queryIntervalMs: 125_000,
+  queryResponseIntervalMs: 10_000,
+  lastMemberQueryIntervalMs: 1_000,
+  startupQueryResponseMs: 1_000,
+  groupsPerLanMax: 4_096,
+  sourcesPerGroupMax: 64,
+  reportersPerGroupMax: 64,
+  recordsPerReportMax: 1_024,
+  sendersPerLanMax: 4_096,
+  /** PIM's keep-alive value (RFC 7761 §4.11). */
+  senderSilenceMs: 210_000,
+  senderRateWindowMs: 10_000,
+  effectsMax: 16_384,
+
+  // The site.
+  lansPerSiteMax: 30,
+  prefixesPerSiteMax: 256,
+  eavesdroppersPerSiteMax: 32,
+  /** An Eavesdropper that went away keeps its members this long. */
+  eavesdropperAbsenceMs: 270_000,
+  /** After its start a Gateway does not yet say that a group has no member. */
+  settlingMs: 12_000,
+  /** A group that lost its last member, or its sender, is withdrawn after this hold. */
+  withdrawHoldMs: 500,
+  rowIntervalMs: 20,
+  channelsPerSiteMax: 8_192,
+  /** What the ingress holds while the Manager has not yet named a flow. */
+  ingressHoldBytes: 8 * 1024 * 1024,
+  ingressHoldMs: 3_000,
+
+  // Packets and frames. A packet is at most what the 16-bit length of IP can say.
+  packetBytesMax: 65_535,
+  framePayloadBytesMax: 65_536,
+  frameBatchBytes: 512 * 1024,
+  packetsPerTurnMax: 256,
+
+  // Links between Routers.
+  linksMax: 1_024,
+  pendingLinksMax: 100,
+  handshakeMs: 5_000,
+  heartbeatIntervalMs: 500,
+  linkSilenceMs: 2_000,
+  redialMinMs: 200,
+  redialMaxMs: 5_000,
+  linkQueueBytes: 8 * 1024 * 1024,
+  unsentBytesMax: 128 * 1024,
+  entriesMax: 65_536,
+  childrenPerEntryMax: 1_024,
+
+  // Rows and messages between sites.
+  sitesMax: 4_096,
+  rowBytesMax: 60 * 1024,
+  messageBytesMax: 64 * 1024,
+  messageItemsMax: 16_384,
+  messageDepthMax: 8,
+  gossipIntervalMs: 2_000,
+  rowRefreshMs: 20_000,
+  rowExpiryMs: 90_000,
+  siteNameBytesMax: 64,
+
+  // The Manager.
+  planHoldMs: 20,
+  pollIntervalMs: 500,
+  requestTimeoutMs: 3_000,
+  drainMs: 2_000,
+  applicationsMax: 1_024,
+
+  // Control endpoints.
+  bodyBytesMax: 1024 * 1024,
+  controlConnectionsMax: 64,
+  longPollMs: 25_000,
+} as const;
+
+assert(limits.robustness >= 1, "RFC 9776 §8.1: robustness must not be 0");
+assert(limits.queryResponseIntervalMs < limits.queryIntervalMs, "RFC 9776 §8.3");
+assert(limits.heartbeatIntervalMs * 4 <= limits.linkSilenceMs, "four heartbeats before silence");
+assert(limits.redialMinMs < limits.redialMaxMs, "redial times out of order");
+assert(limits.packetBytesMax <= limits.framePayloadBytesMax, "a packet must fit a frame");
+assert(limits.frameBatchBytes >= 2 * limits.framePayloadBytesMax, "a batch holds two frames");
+assert(limits.linkQueueBytes >= 2 * limits.frameBatchBytes, "a queue holds two batches");
+assert(limits.rowBytesMax < limits.messageBytesMax, "a row must fit a message");
+assert(limits.rowRefreshMs * 3 <= limits.rowExpiryMs, "a row survives two lost refreshes");
