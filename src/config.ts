@@ -1,14 +1,35 @@
 /**
  * What a configuration may say, as valibot schemas: file, flags and environment become one plain
  * value in `cmd/`, which passes here and leaves as a typed `Config`. Every section is shared by all
- * roles, so one file can describe a whole site; each role reads the sections it needs.
+ * roles, so one file can describe a whole site; each role reads the sections it needs, and
+ * `roleFaults` says what it misses. The description of a key is also the help of its flag.
  */
 import * as v from "valibot";
 import { isMulticast, parseAddress, parseEndpoint, parsePrefix } from "./base/address.ts";
 import { limits } from "./limits.ts";
 
+export const roleNames = ["site", "router", "gateway", "eavesdropper", "manager"] as const;
+
+export type RoleName = (typeof roleNames)[number];
+
+const isUnset = (issue: v.BaseIssue<unknown>): boolean => issue.received === "undefined";
+
+/** A section: keys that it does not name are faults, so that a misspelt key never passes. */
+const section = <Entries extends v.ObjectEntries>(entries: Entries) =>
+  v.strictObject(entries, (issue) => {
+    if (issue.expected === "never") return "unknown key";
+    return isUnset(issue) ? "is missing" : "must be a section with keys of its own";
+  });
+
+const list = <Item extends v.GenericSchema>(item: Item) =>
+  v.array(item, "must be a list, such as [a, b]");
+
+/** A key with the sentence that `--help` and the manual say about it. */
+const key = <Schema extends v.GenericSchema>(about: string, schema: Schema) =>
+  v.pipe(schema, v.description(about));
+
 const name = v.pipe(
-  v.string("must be text"),
+  v.string("must be text; put a number in quotes"),
   v.regex(
     /^[a-z0-9]([a-z0-9-]*[a-z0-9])?$/,
     "must be lower-case letters, digits and inner hyphens, such as berlin-1",
@@ -17,20 +38,19 @@ const name = v.pipe(
 );
 
 const interfaceName = v.pipe(
-  v.string("must be the name of a network interface"),
+  v.string("must be the name of a network interface, such as eth0"),
   v.regex(/^[^\s/]{1,15}$/, "must be the name of a network interface, such as eth0"),
 );
 
+const endpointRule = "must be address:port, such as 192.0.2.1:7800 or [2001:db8::1]:7800";
+
 const endpoint = v.pipe(
-  v.string("must be address:port"),
-  v.check(
-    (text) => parseEndpoint(text) !== undefined,
-    "must be address:port, such as 192.0.2.1:7800 or [2001:db8::1]:7800",
-  ),
+  v.string(endpointRule),
+  v.check((text) => parseEndpoint(text) !== undefined, endpointRule),
 );
 
 const prefix = v.pipe(
-  v.string("must be a prefix"),
+  v.string("must be a prefix, such as 10.1.0.0/24"),
   v.check(
     (text) => parsePrefix(text) !== undefined,
     "must be a prefix with no host bits set, such as 10.1.0.0/24",
@@ -46,7 +66,7 @@ const groupPrefix = v.pipe(
 );
 
 const httpUrl = v.pipe(
-  v.string("must be a URL"),
+  v.string("must be http://address:port"),
   v.regex(/^http:\/\/[^/\s]+$/, "must be http://address:port without a path"),
 );
 
@@ -56,122 +76,225 @@ export const almrpNames = ["star", "mst"] as const;
 
 const almrp = v.picklist(almrpNames, `must be one of ${almrpNames.join(", ")}`);
 
-const ApplicationConfig = v.strictObject({
-  /** An operator's name for a set of groups. */
-  name,
-  groups: v.pipe(v.array(groupPrefix), v.minLength(1, "must list at least one group")),
-  almrp: v.optional(almrp, "star"),
+const tableRule = `must be "auto" or the number of a table from 1 to ${2 ** 31}`;
+
+const tableNumber = v.pipe(
+  v.number(tableRule),
+  v.integer(tableRule),
+  v.minValue(1, tableRule),
+  v.maxValue(2 ** 31, tableRule),
+);
+
+const isUnique = (items: readonly string[]): boolean => new Set(items).size === items.length;
+
+const ApplicationConfig = section({
+  name: key("An operator's name for a set of groups.", name),
+  groups: key(
+    "The application's groups and prefixes of groups.",
+    v.pipe(list(groupPrefix), v.minLength(1, "must list at least one group")),
+  ),
+  almrp: v.optional(key("The protocol that shapes the application's trees.", almrp), "star"),
 });
 
-export const Config = v.strictObject({
-  /** All sites of one deployment carry the same fabric name; a link to another one is refused. */
-  fabric: v.optional(name, "fastcast"),
-  /** This site's name, unique in the fabric. */
-  site: v.optional(name),
-  /** The site's place in the zone tree; /SITE when left out. */
-  zone: v.optional(
-    v.pipe(
-      v.string("must be a zone path"),
-      v.regex(/^(\/[a-z0-9-]+)+$/, "must be a zone path, such as /eu/berlin"),
-    ),
+const applications = v.pipe(
+  list(ApplicationConfig),
+  v.maxLength(limits.applicationsMax, `must list at most ${limits.applicationsMax} applications`),
+  v.check(
+    (all) => isUnique(all.map((application) => application.name)),
+    "names two applications alike; give each its own name",
   ),
-  /** Interfaces of the site's LANs on this host. */
-  lans: v.optional(
-    v.pipe(
-      v.array(interfaceName),
-      v.maxLength(limits.lansPerSiteMax, `must list at most ${limits.lansPerSiteMax} interfaces`),
+);
+
+const RouterConfig = section({
+  listen: v.optional(
+    key("Where links from other sites, and from this site's Gateway, are accepted.", endpoint),
+    "0.0.0.0:7800",
+  ),
+  advertise: v.optional(
+    key("What other sites dial; needed when router.listen names no single address.", endpoint),
+  ),
+  contacts: v.optional(
+    key("Routers of some other sites; the rest is learnt from them.", list(endpoint)),
+    [],
+  ),
+});
+
+const GatewayConfig = section({
+  router: v.optional(
+    key("The Router of this site, for a Gateway that runs by itself.", endpoint),
+    "127.0.0.1:7800",
+  ),
+  listen: v.optional(key("Where Eavesdroppers on other hosts report.", endpoint), "127.0.0.1:7801"),
+  interface: v.optional(
+    key(
+      "How the Gateway touches its site.",
+      v.picklist(["routed"], 'must be "routed", the only kind in this version'),
+    ),
+    "routed",
+  ),
+  tun: v.optional(key("Name of the tunnel interface that it creates.", interfaceName), "fc0"),
+  mroute_table: v.optional(
+    key(
+      "Kernel multicast routing table: auto takes the default table, or a private one beside " +
+        "another daemon's; a number always takes that private table.",
+      v.union([v.literal("auto"), tableNumber], tableRule),
+    ),
+    "auto",
+  ),
+  prefixes: v.optional(
+    key(
+      "Source prefixes of the site besides those of its interfaces.",
+      v.pipe(
+        list(prefix),
+        v.maxLength(
+          limits.prefixesPerSiteMax,
+          `must list at most ${limits.prefixesPerSiteMax} prefixes`,
+        ),
+      ),
     ),
     [],
   ),
-  router: v.optional(
-    v.strictObject({
-      /** Where links from other sites, and from this site's Gateway, are accepted. */
-      listen: v.optional(endpoint, "0.0.0.0:7800"),
-      /** What other sites dial; needed when `listen` names no single address. */
-      advertise: v.optional(endpoint),
-      /** Routers of some other sites; the rest is learnt from them. */
-      contacts: v.optional(v.array(endpoint), []),
-    }),
-    {},
-  ),
+});
+
+const EavesdropperConfig = section({
   gateway: v.optional(
-    v.strictObject({
-      /** The Router of this site, for a Gateway that runs by itself. */
-      router: v.optional(endpoint, "127.0.0.1:7800"),
-      /** Where Eavesdroppers on other hosts report. */
-      listen: v.optional(endpoint, "127.0.0.1:7801"),
-      /** How the Gateway touches its site. */
-      interface: v.optional(
-        v.picklist(["routed"], 'must be "routed", the only kind in this version'),
-        "routed",
-      ),
-      /** Name of the tunnel interface that it creates. */
-      tun: v.optional(interfaceName, "fc0"),
-      /**
-       * Kernel multicast routing table. `auto` takes the default table, or a private one beside
-       * another daemon's; a number always takes that private table.
-       */
-      mroute_table: v.optional(
-        v.union(
-          [v.literal("auto"), v.pipe(v.number(), v.integer(), v.minValue(1), v.maxValue(2 ** 31))],
-          "must be auto or the number of a table",
-        ),
-        "auto",
-      ),
-      /** Source prefixes of the site besides those of its interfaces. */
-      prefixes: v.optional(
-        v.pipe(v.array(prefix), v.maxLength(limits.prefixesPerSiteMax, "lists too many prefixes")),
-        [],
-      ),
-    }),
-    {},
+    key("The Gateway of this site, for an Eavesdropper that runs by itself.", endpoint),
+    "127.0.0.1:7801",
   ),
-  eavesdropper: v.optional(
-    v.strictObject({
-      /** The Gateway of this site, for an Eavesdropper that runs by itself. */
-      gateway: v.optional(endpoint, "127.0.0.1:7801"),
-      /** `on` asks the LAN for its members; `off` only listens to the querier that is there. */
-      querier: v.optional(v.picklist(["on", "off"], 'must be "on" or "off"'), "off"),
-    }),
-    {},
-  ),
-  manager: v.optional(
-    v.strictObject({
-      /** Control endpoints of Gateways to ask for the rows of all sites. */
-      contacts: v.optional(v.array(httpUrl), []),
-      /** SQLite file with what must survive a restart. */
-      state: v.optional(filePath, "/var/lib/fastcast/manager.sqlite"),
-      /** For groups that belong to no application. */
-      almrp: v.optional(almrp, "star"),
-      applications: v.optional(
-        v.pipe(
-          v.array(ApplicationConfig),
-          v.maxLength(limits.applicationsMax, `lists more than ${limits.applicationsMax}`),
-        ),
-        [],
-      ),
-    }),
-    {},
-  ),
-  control: v.optional(
-    v.strictObject({
-      /** Unix socket; /run/fastcast/ROLE.sock when left out. */
-      socket: v.optional(filePath),
-      /** A TCP endpoint as well; beyond loopback it needs a token. */
-      listen: v.optional(endpoint),
-      /** What the Manager calls; `listen` when left out. */
-      advertise: v.optional(endpoint),
-      /** Bearer token that requests over TCP must carry, the same in the whole fabric. */
-      token: v.optional(
-        v.pipe(
-          v.string("must be text"),
-          v.minLength(16, "must have at least 16 characters"),
-          v.maxLength(256, "must have at most 256 characters"),
-        ),
-      ),
-    }),
-    {},
+  querier: v.optional(
+    key(
+      "on asks the LAN for its members; off only listens to the querier that is there.",
+      v.picklist(["on", "off"], 'must be "on" or "off"'),
+    ),
+    "off",
   ),
 });
 
+const ManagerConfig = section({
+  contacts: v.optional(
+    key("Control endpoints of Gateways to ask for the rows of all sites.", list(httpUrl)),
+    [],
+  ),
+  state: v.optional(
+    key("SQLite file with what must survive a restart.", filePath),
+    "/var/lib/fastcast/manager.sqlite",
+  ),
+  almrp: v.optional(key("For groups that belong to no application.", almrp), "star"),
+  applications: v.optional(
+    key("Named sets of groups, each with its policy; as JSON in a flag or variable.", applications),
+    [],
+  ),
+});
+
+const token = v.pipe(
+  v.string("must be text; put a number in quotes"),
+  v.minLength(16, "must have at least 16 characters"),
+  v.maxLength(256, "must have at most 256 characters"),
+);
+
+const ControlConfig = v.pipe(
+  section({
+    socket: v.optional(key("Unix socket; /run/fastcast/ROLE.sock when left out.", filePath)),
+    listen: v.optional(
+      key("A TCP endpoint as well; beyond loopback it needs control.token.", endpoint),
+    ),
+    advertise: v.optional(key("What the Manager calls; control.listen when left out.", endpoint)),
+    token: v.optional(
+      key("Bearer token of requests over TCP, the same in the whole fabric.", token),
+    ),
+  }),
+  v.forward(
+    v.check(
+      ({ listen, token: secret }) =>
+        listen === undefined || secret !== undefined || isLoopback(listen),
+      "is needed because control.listen is reached from beyond loopback: 16 or more characters",
+    ),
+    ["token"],
+  ),
+);
+
+export const Config = section({
+  fabric: v.optional(
+    key("Sites of one deployment carry the same fabric name; other links are refused.", name),
+    "fastcast",
+  ),
+  site: v.optional(key("This site's name, unique in the fabric.", name)),
+  zone: v.optional(
+    key(
+      "The site's place in the zone tree; /SITE when left out.",
+      v.pipe(
+        v.string("must be a zone path, such as /eu/berlin"),
+        v.regex(/^(\/[a-z0-9-]+)+$/, "must be a zone path, such as /eu/berlin"),
+      ),
+    ),
+  ),
+  lans: v.optional(
+    key(
+      "Interfaces of the site's LANs on this host.",
+      v.pipe(
+        list(interfaceName),
+        v.maxLength(limits.lansPerSiteMax, `must list at most ${limits.lansPerSiteMax} interfaces`),
+        v.check((names) => isUnique(names), "names an interface twice; name each once"),
+      ),
+    ),
+    [],
+  ),
+  router: v.optional(RouterConfig, {}),
+  gateway: v.optional(GatewayConfig, {}),
+  eavesdropper: v.optional(EavesdropperConfig, {}),
+  manager: v.optional(ManagerConfig, {}),
+  control: v.optional(ControlConfig, {}),
+});
+
 export type Config = v.InferOutput<typeof Config>;
+
+/** What a role misses in a configuration that is correct in itself; `path` names the key. */
+export type RoleFault = { readonly path: readonly string[]; readonly message: string };
+
+/** Everything that `role` needs and the configuration does not say; empty when it can start. */
+export function roleFaults(role: RoleName, config: Config): RoleFault[] {
+  const { router, control, manager } = config;
+  const faults: RoleFault[] = [];
+  const need = (isMet: boolean, dotted: string, message: string): void => {
+    if (!isMet) faults.push({ path: dotted.split("."), message });
+  };
+  const [inSite, onLan] = [role !== "manager", role !== "manager" && role !== "router"];
+  const accepts = role === "site" || role === "router";
+  need(!inSite || config.site !== undefined, "site", `a ${role} needs its site's name`);
+  need(
+    !onLan || config.lans.length > 0,
+    "lans",
+    `a ${role} needs at least one LAN: list the interface of each, such as [eth1]`,
+  );
+  need(
+    !accepts || router.advertise !== undefined || !isAnyAddress(router.listen),
+    "router.advertise",
+    `is needed because router.listen is ${router.listen}: the address:port that other sites dial`,
+  );
+  need(
+    router.advertise === undefined || !isAnyAddress(router.advertise),
+    "router.advertise",
+    "must be the address that other sites dial, not one that means every address",
+  );
+  need(
+    !inSite ||
+      control.listen === undefined ||
+      control.advertise !== undefined ||
+      !isAnyAddress(control.listen),
+    "control.advertise",
+    `is needed because control.listen is ${control.listen}: the address:port a Manager calls`,
+  );
+  need(
+    role !== "manager" || manager.contacts.length > 0,
+    "manager.contacts",
+    "a manager needs the control endpoint of a Gateway, such as http://192.0.2.1:7880",
+  );
+  return faults;
+}
+
+const hostOf = (text: string): string => parseEndpoint(text)?.host ?? "";
+
+const isAnyAddress = (text: string): boolean => ["0.0.0.0", "::"].includes(hostOf(text));
+
+const isLoopback = (text: string): boolean =>
+  hostOf(text) === "::1" || hostOf(text).startsWith("127.");

@@ -53,6 +53,8 @@ export const limits = {
   redialMinMs: 200,
   redialMaxMs: 5_000,
   linkQueueBytes: 8 * 1024 * 1024,
+  linkControlBytes: 1024 * 1024,
+  writeBytesMax: 64 * 1024,
   unsentBytesMax: 128 * 1024,
   entriesMax: 65_536,
   childrenPerEntryMax: 1_024,
@@ -88,5 +90,6 @@ assert(limits.redialMinMs < limits.redialMaxMs, "redial times out of order");
 assert(limits.packetBytesMax <= limits.framePayloadBytesMax, "a packet must fit a frame");
 assert(limits.frameBatchBytes >= 2 * limits.framePayloadBytesMax, "a batch holds two frames");
 assert(limits.linkQueueBytes >= 2 * limits.frameBatchBytes, "a queue holds two batches");
+assert(limits.linkControlBytes >= 4 * limits.framePayloadBytesMax, "control lane: four messages");
 assert(limits.rowBytesMax < limits.messageBytesMax, "a row must fit a message");
 assert(limits.rowRefreshMs * 3 <= limits.rowExpiryMs, "a row survives two lost refreshes");

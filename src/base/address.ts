@@ -24,7 +24,7 @@ export function parseAddress(text: string): Address | undefined {
     return number === undefined ? undefined : ipv4Address(number);
   }
   const words = ipv6Words(text);
-  return words && ipv6Text(words);
+  return words && !isMapped(words) ? ipv6Text(words) : undefined;
 }
 
 /** The address that is written in the code; an assert-like failure when it is none. */
@@ -42,7 +42,7 @@ export function parsePrefix(text: string): Prefix | undefined {
   const width = familyOf(base) === 4 ? 32 : 128;
   if (tail === undefined) return { address: base, bits: width };
   const bits = Number(tail);
-  if (!/^\d{1,3}$/.test(tail) || bits > width) return undefined;
+  if (!/^(0|[1-9]\d{0,2})$/.test(tail) || bits > width) return undefined;
   const prefix = { address: base, bits };
   return maskedAddress(base, bits) === base ? prefix : undefined;
 }
@@ -61,7 +61,7 @@ export const prefixContains = (prefix: Prefix, of: Address): boolean =>
 
 /** 224.0.0.0/4 (RFC 5771) or ff00::/8 (RFC 4291 §2.7). */
 export const isMulticast = (of: Address): boolean =>
-  familyOf(of) === 4 ? ipv4Of(of) >>> 28 === 0xe : of.startsWith("ff");
+  familyOf(of) === 4 ? ipv4Of(of) >>> 28 === 0xe : /^ff[0-9a-f]{2}:/.test(of);
 
 /** 232.0.0.0/8 or ff3x::/32 (RFC 4607 §1): only channels (S,G), never (*,G). */
 export const isSourceSpecific = (group: Address): boolean =>
@@ -105,7 +105,7 @@ export function addressBytes(of: Address): Uint8Array {
 
 /** `host:port`, `[2001:db8::1]:port`; the host is an address, never a name. */
 export function parseEndpoint(text: string): { host: Address; port: number } | undefined {
-  const match = /^(?:\[([0-9a-fA-F:.]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
+  const match = /^(?:\[([0-9a-fA-F:]+)\]|([^:]+)):(\d{1,5})$/.exec(text);
   const host = match && parseAddress(match[1] ?? match[2] ?? "");
   const port = Number(match?.[3]);
   return host && port >= 1 && port <= 65535 ? { host, port } : undefined;
@@ -121,6 +121,10 @@ function ipv6Words(text: string): number[] | undefined {
   if (halves.length === 2 ? missing < 1 : missing !== 0) return undefined;
   return [...head, ...Array<string>(missing).fill("0"), ...tail].map((word) => parseInt(word, 16));
 }
+
+/** ::ffff:0:0/96 (RFC 4291 §2.5.5.2), a second name for an IPv4 address. */
+const isMapped = (words: readonly number[]): boolean =>
+  words[5] === 0xffff && words.slice(0, 5).every((word) => word === 0);
 
 /** RFC 5952: lower case, no leading zeros, the longest run of two or more zero words as `::`. */
 function ipv6Text(words: readonly number[]): Address {

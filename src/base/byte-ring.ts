@@ -24,6 +24,7 @@ export class ByteRing {
 
   /** Copies `from[start, end)` to the tail; false, and nothing copied, when it does not fit. */
   push(from: Uint8Array, start: number, end: number): boolean {
+    assert(start >= 0 && start <= end && end <= from.length, "pushed bytes that are not there");
     const count = end - start;
     if (count > this.free) return false;
     const tail = (this.#head + this.#size) % this.#bytes.length;
@@ -47,6 +48,16 @@ export class ByteRing {
   /** How many bytes follow the head without a break. */
   get headBytes(): number {
     return Math.min(this.#size, this.#bytes.length - this.#head);
+  }
+
+  /** The big-endian 32-bit number that starts `offset` bytes behind the head. */
+  peekU32(offset: number): number {
+    assert(offset + 4 <= this.#size, "peeked behind the ring's end");
+    let value = 0;
+    for (let i = 0; i < 4; i++) {
+      value = value * 256 + (this.#bytes[(this.#head + offset + i) % this.#bytes.length] ?? 0);
+    }
+    return value;
   }
 
   /** Forgets the oldest `count` bytes. */

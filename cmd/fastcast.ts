@@ -1,0 +1,11 @@
+/**
+ * The entry of the one executable, and of the worker threads that it starts: in a compiled
+ * executable a worker can only run this file. Nothing is imported before that is told apart.
+ */
+if (Bun.isMainThread) {
+  const { run } = await import("./program.ts");
+  process.exitCode = await run(process.argv.slice(2));
+} else {
+  const { runPoller } = await import("../src/io/poller.ts");
+  runPoller();
+}

@@ -1,0 +1,78 @@
+/**
+ * The one request that FastCast makes of rtnetlink: the rule by which multicast from a LAN is
+ * looked up in a private multicast routing table (`ip mrule`, RFC 3549). Rules outlive their maker,
+ * so each start sweeps what an earlier one left.
+ */
+import { block, errno, errnoName, libc, must, needs, SystemError } from "./libc.ts";
+
+const AF_NETLINK = 16;
+const SOCK_RAW = 3;
+const NETLINK_ROUTE = 0;
+const RTM_NEWRULE = 32;
+const RTM_DELRULE = 33;
+const NLM_F_REQUEST_ACK = 0x0001 | 0x0004;
+const NLM_F_CREATE_EXCL = 0x0400 | 0x0200;
+const RTNL_FAMILY_IPMR = 128;
+const FR_ACT_TO_TBL = 1;
+const FRA_IIFNAME = 3;
+const FRA_TABLE = 15;
+const errorMessage = 2;
+
+/** Sends multicast that arrives on `lan` to `table`. Throws `SystemError`. */
+export function addMulticastRule(lan: string, table: number): void {
+  const error = request(RTM_NEWRULE, NLM_F_CREATE_EXCL, lan, table);
+  if (error === 0) return;
+  const code = errnoName(error);
+  throw new SystemError(`cannot add the rule for ${lan}`, code, needs("CAP_NET_ADMIN")(code));
+}
+
+/** Removes such rules, however many there are. */
+export function deleteMulticastRules(lan: string, table: number): void {
+  const rulesMax = 16;
+  for (let i = 0; i < rulesMax; i++) if (request(RTM_DELRULE, 0, lan, table) !== 0) return;
+}
+
+/** Answers 0 or the error number that the kernel gave. */
+function request(type: number, flags: number, lan: string, table: number): number {
+  const socket = must(
+    libc().socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
+    "cannot open a netlink socket",
+    needs("CAP_NET_ADMIN"),
+  );
+  try {
+    const message = block(64);
+    const length = writeRule(message.view, message.bytes, { type, flags, lan, table });
+    const base = message.pointer as number;
+    if (Number(libc().send(socket, base, length, 0)) < 0) return errno();
+    const answer = block(1024);
+    const received = Number(libc().recv(socket, answer.pointer as number, 1024, 0));
+    if (received < 20 || answer.view.getUint16(4, true) !== errorMessage) return errno();
+    return -answer.view.getInt32(16, true);
+  } finally {
+    libc().close(socket);
+  }
+}
+
+/** `nlmsghdr` of 16 bytes, `fib_rule_hdr` of 12, then the attributes. */
+function writeRule(
+  view: DataView,
+  bytes: Uint8Array,
+  rule: { type: number; flags: number; lan: string; table: number },
+): number {
+  view.setUint16(4, rule.type, true);
+  view.setUint16(6, NLM_F_REQUEST_ACK | rule.flags, true);
+  bytes[16] = RTNL_FAMILY_IPMR;
+  bytes[16 + 7] = FR_ACT_TO_TBL;
+  let at = 28;
+  view.setUint16(at, 8, true);
+  view.setUint16(at + 2, FRA_TABLE, true);
+  view.setUint32(at + 4, rule.table, true);
+  at += 8;
+  const name = new TextEncoder().encode(`${rule.lan}\0`);
+  view.setUint16(at, 4 + name.length, true);
+  view.setUint16(at + 2, FRA_IIFNAME, true);
+  bytes.set(name, at + 4);
+  at += 4 + Math.ceil(name.length / 4) * 4;
+  view.setUint32(0, at, true);
+  return at;
+}

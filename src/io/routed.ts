@@ -1,0 +1,164 @@
+/**
+ * The site interface `routed`: the kernel's multicast routing hands packets with remote members to
+ * a TUN, and packets from other sites go straight onto the LANs. Nothing else of the site's traffic
+ * reaches us, and the kernel has lowered the TTL by the one hop that a crossing counts.
+ */
+import { existsSync, readFileSync } from "node:fs";
+import { type Address, familyOf, prefixContains } from "../base/address.ts";
+import type { SiteInterface, SiteLan } from "../role/node.ts";
+import type { Channel } from "../wire/plan.ts";
+import type { Want } from "../wire/want.ts";
+import { interfaceIndex, SystemError } from "./libc.ts";
+import { MulticastRouting } from "./mroute.ts";
+import { addMulticastRule, deleteMulticastRules } from "./netlink.ts";
+import { PacketSender } from "./packet-sender.ts";
+import { Tun } from "./tun.ts";
+
+/** Taken when another daemon has the kernel's default table. */
+const privateTable = 7010;
+
+type Route = Channel & { readonly forward: boolean };
+
+export class Routed implements SiteInterface {
+  readonly kind = "routed";
+  readonly lans: readonly SiteLan[];
+  readonly tun: Tun;
+  readonly #routing: MulticastRouting;
+  readonly #senders: readonly PacketSender[];
+  readonly #routes = new Map<Address, Map<string, Route>>();
+  readonly #captured = { capturedPackets: 0, capturedBytes: 0 };
+
+  /** Opens everything, or nothing. Throws `SystemError`. */
+  constructor(lans: readonly SiteLan[], tun: string, table: number | "auto") {
+    this.lans = lans;
+    this.#senders = lans.map((lan) => new PacketSender(lan.name));
+    this.tun = new Tun(tun);
+    this.#routing = claim(lans, this.tun.index, table);
+  }
+
+  get table(): number | undefined {
+    return this.#routing.table;
+  }
+
+  /** The packets that wait in the TUN, each behind a data header. */
+  read(): { bytes: Uint8Array; length: number; packets: number } {
+    const batch = this.tun.read();
+    this.#captured.capturedPackets += batch.packets;
+    this.#captured.capturedBytes += batch.length;
+    return batch;
+  }
+
+  /** New routes stand before old ones go, so that no packet falls between. */
+  allow(want: Want): void {
+    if (familyOf(want.group) !== 4) return;
+    const standing = this.#routes.get(want.group);
+    const routes = new Map(routesOf(want).map((route) => [routeKey(route), route]));
+    for (const [key, route] of routes) if (!standing?.has(key)) this.#add(route);
+    this.#routes.set(want.group, routes);
+    for (const [key, route] of standing ?? []) {
+      // A (S,G) that turned from wanted to unwanted has been overwritten, not added beside.
+      const other = routes.get(routeKey({ ...route, forward: !route.forward }));
+      if (!routes.has(key) && !other) this.#routing.delete(route);
+    }
+  }
+
+  forbid(group: Address): void {
+    for (const route of this.#routes.get(group)?.values() ?? []) this.#routing.delete(route);
+    this.#routes.delete(group);
+  }
+
+  emit(lans: number, bytes: Uint8Array, from: number, length: number): void {
+    for (let lan = 0; lan < this.#senders.length; lan++) {
+      if ((lans >>> lan) & 1) this.#senders[lan]?.push(bytes, from, length);
+    }
+  }
+
+  flush(): void {
+    for (const sender of this.#senders) sender.flush();
+  }
+
+  /** Also drains the kernel's cache-miss messages. */
+  counters(): Record<string, number> {
+    this.#routing.drainUpcalls();
+    const counters: Record<string, number> = { ...this.#captured, tunDropped: this.#tunDropped() };
+    for (const name of ["packets", "bytes", "tooLong", "refused"] as const) {
+      counters[`emitted-${name}`] = this.#senders.reduce((sum, s) => sum + s.counters[name], 0);
+    }
+    return counters;
+  }
+
+  close(): void {
+    this.#routing.close();
+    if (this.table !== undefined) {
+      for (const lan of this.lans) deleteMulticastRules(lan.name, this.table);
+    }
+    this.tun.close();
+    for (const sender of this.#senders) sender.close();
+  }
+
+  #add(route: Route): void {
+    const { source } = route;
+    if (source === undefined) return this.#routing.add(route);
+    const lan = this.lans.findIndex(({ prefixes }) =>
+      prefixes.some((prefix) => prefixContains(prefix, source)),
+    );
+    if (route.forward) this.#routing.add(route, Math.max(lan, 0));
+    else this.#routing.block(route, Math.max(lan, 0));
+  }
+
+  #tunDropped(): number {
+    const path = `/sys/class/net/${this.tun.name}/statistics/tx_dropped`;
+    return existsSync(path) ? Number(readFileSync(path, "utf8")) : 0;
+  }
+}
+
+const routesOf = ({ group, mode, sources }: Want): Route[] =>
+  mode === "include"
+    ? sources.map((source) => ({ group, source, forward: true }))
+    : [{ group, forward: true }, ...sources.map((source) => ({ group, source, forward: false }))];
+
+const routeKey = (route: Route): string => `${route.source ?? "*"} ${route.forward}`;
+
+/**
+ * `auto` takes the default table; where another daemon owns it, a private one, unless that daemon
+ * routes on one of our LANs.
+ */
+function claim(lans: readonly SiteLan[], tun: number, table: number | "auto"): MulticastRouting {
+  const indexes = lans.map((lan) => interfaceIndex(lan.name));
+  if (table !== "auto") return claimPrivate(lans, indexes, tun, table);
+  try {
+    return new MulticastRouting(indexes, tun, undefined);
+  } catch (error) {
+    if (!(error instanceof SystemError) || error.code !== "EADDRINUSE") throw error;
+    const shared = lans.find((lan) => routedElsewhere(lan.name));
+    if (!shared) return claimPrivate(lans, indexes, tun, privateTable);
+    throw new SystemError(
+      `another daemon owns the kernel's multicast routing table and routes on ${shared.name}`,
+      error.code,
+      "Stop it (pimd, smcroute, igmpproxy, another Gateway), or take that LAN out of its " +
+        `configuration; then this Gateway uses table ${privateTable}.`,
+    );
+  }
+}
+
+function claimPrivate(
+  lans: readonly SiteLan[],
+  indexes: readonly number[],
+  tun: number,
+  table: number,
+): MulticastRouting {
+  const routing = new MulticastRouting(indexes, tun, table);
+  for (const lan of lans) {
+    deleteMulticastRules(lan.name, table);
+    addMulticastRule(lan.name, table);
+  }
+  return routing;
+}
+
+/** Whether the default table's owner has an interface of that name. */
+function routedElsewhere(lan: string): boolean {
+  const path = "/proc/net/ip_mr_vif";
+  if (!existsSync(path)) return false;
+  const lines = readFileSync(path, "utf8").split("\n");
+  return lines.some((line) => line.trim().split(/\s+/)[1] === lan);
+}

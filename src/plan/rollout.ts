@@ -1,0 +1,235 @@
+/**
+ * Brings Routers and Gateways from what they hold to what the plan wants, always make before break:
+ * the entries of a flow stand at every site of its tree before its ingress stamps it, and go only
+ * when no ingress has stamped it for a while. It believes what Routers and Gateways answer, asks
+ * again when a fingerprint differs, and sends nothing where nothing differs, so a Manager that comes
+ * back changes nothing that is right.
+ */
+import { limits } from "../limits.ts";
+import {
+  assignmentsHash,
+  type Channel,
+  channelText,
+  entriesHash,
+  type Entry,
+  type FlowAssignment,
+} from "../wire/plan.ts";
+import { entriesOf, type PlannedFlow } from "./flows.ts";
+
+/** What is to be asked of one Router or Gateway next. */
+export type Action =
+  | { readonly kind: "read-entries"; readonly site: string }
+  | { readonly kind: "read-flows"; readonly site: string }
+  | {
+      readonly kind: "change-entries";
+      readonly site: string;
+      readonly install: readonly Entry[];
+      readonly remove: readonly number[];
+    }
+  | {
+      readonly kind: "assign-flows";
+      readonly site: string;
+      readonly flows: readonly FlowAssignment[];
+    };
+
+/** A role's table as last told; undefined contents mean that they must be read. */
+type Held<Contents> = {
+  incarnation: number;
+  contents: Contents | undefined;
+  busy: boolean;
+};
+
+type Planned = { readonly planned: PlannedFlow; readonly entries: ReadonlyMap<string, Entry> };
+
+export class Rollout {
+  readonly #routers = new Map<string, Held<Map<number, Entry>>>();
+  readonly #gateways = new Map<string, Held<readonly FlowAssignment[]>>();
+  #plan = new Map<number, Planned>();
+  /** Flows that nobody wants any more, and when their entries may go. */
+  readonly #retired = new Map<number, number>();
+
+  onPlan(flows: readonly PlannedFlow[]): void {
+    this.#plan = new Map(
+      flows.map((planned) => [planned.flow.flow, { planned, entries: entriesOf(planned.flow) }]),
+    );
+  }
+
+  onRouter(site: string, status: { incarnation: number; entriesHash: string }): void {
+    const held = this.#held(this.#routers, site, status.incarnation);
+    if (held.contents && entriesHash(held.contents.values()) !== status.entriesHash && !held.busy) {
+      held.contents = undefined;
+    }
+  }
+
+  onGateway(site: string, status: { incarnation: number; flowsHash: string }): void {
+    const held = this.#held(this.#gateways, site, status.incarnation);
+    if (held.contents && assignmentsHash(held.contents) !== status.flowsHash && !held.busy) {
+      held.contents = undefined;
+    }
+  }
+
+  /** The role does not answer: what it holds must be read when it is back. */
+  onRouterLost(site: string): void {
+    this.#routers.delete(site);
+  }
+
+  onGatewayLost(site: string): void {
+    this.#gateways.delete(site);
+  }
+
+  /** The answer to an action. `read` carries what was read. */
+  onDone(
+    action: Action,
+    ok: boolean,
+    read?: { entries?: readonly Entry[]; flows?: readonly FlowAssignment[] },
+  ): void {
+    if (action.kind === "read-entries" || action.kind === "change-entries") {
+      const held = this.#routers.get(action.site);
+      if (!held) return;
+      held.busy = false;
+      if (!ok) held.contents = undefined;
+      else if (read?.entries) held.contents = new Map(read.entries.map((e) => [e.flow, e]));
+      else if (action.kind === "change-entries" && held.contents) {
+        for (const flow of action.remove) held.contents.delete(flow);
+        for (const entry of action.install) held.contents.set(entry.flow, entry);
+      }
+      return;
+    }
+    const held = this.#gateways.get(action.site);
+    if (!held) return;
+    held.busy = false;
+    if (!ok) held.contents = undefined;
+    else held.contents = action.kind === "assign-flows" ? action.flows : (read?.flows ?? []);
+  }
+
+  /** What to ask now; each action counts as under way until `onDone`. */
+  actions(nowMs: number): Action[] {
+    const actions: Action[] = [];
+    const kept = this.#keptFlows(nowMs);
+    for (const [site, held] of this.#routers) {
+      if (held.busy) continue;
+      const action = this.#routerAction(site, held.contents, kept);
+      if (!action) continue;
+      held.busy = true;
+      actions.push(action);
+    }
+    for (const [site, held] of this.#gateways) {
+      if (held.busy) continue;
+      const action = this.#gatewayAction(site, held.contents);
+      if (!action) continue;
+      held.busy = true;
+      actions.push(action);
+    }
+    return actions;
+  }
+
+  /** When a retired flow's entries may go; `Infinity` when none waits. */
+  nextDeadlineMs(): number {
+    return Math.min(Number.POSITIVE_INFINITY, ...this.#retired.values());
+  }
+
+  /** Whether every reachable site of the flow has its entry. */
+  isReady(flow: number): boolean {
+    const planned = this.#plan.get(flow);
+    if (!planned) return false;
+    return [...planned.entries.keys()].every((site) => {
+      const held = this.#routers.get(site);
+      return held === undefined || held.contents?.has(flow) === true;
+    });
+  }
+
+  #held<Contents>(
+    table: Map<string, Held<Contents>>,
+    site: string,
+    incarnation: number,
+  ): Held<Contents> {
+    const known = table.get(site);
+    if (known?.incarnation === incarnation) return known;
+    const held = { incarnation, contents: undefined, busy: false };
+    table.set(site, held);
+    return held;
+  }
+
+  #routerAction(
+    site: string,
+    contents: Map<number, Entry> | undefined,
+    kept: ReadonlySet<number>,
+  ): Action | undefined {
+    if (!contents) return { kind: "read-entries", site };
+    const install: Entry[] = [];
+    for (const [flow, { entries }] of this.#plan) {
+      const entry = entries.get(site);
+      if (entry && !contents.has(flow)) install.push(entry);
+    }
+    const remove = [...contents.keys()].filter((flow) => !kept.has(flow));
+    if (install.length === 0 && remove.length === 0) return undefined;
+    return { kind: "change-entries", site, install, remove };
+  }
+
+  #gatewayAction(
+    site: string,
+    contents: readonly FlowAssignment[] | undefined,
+  ): Action | undefined {
+    if (!contents) return { kind: "read-flows", site };
+    const flows = this.#assignmentsFor(site, contents);
+    if (assignmentsHash(flows) === assignmentsHash(contents)) return undefined;
+    return { kind: "assign-flows", site, flows };
+  }
+
+  /** Each channel goes to its new flow when that is ready, and until then stays where it is. */
+  #assignmentsFor(site: string, standing: readonly FlowAssignment[]): FlowAssignment[] {
+    const flowNow = new Map<string, number>();
+    for (const { flow, channels } of standing) {
+      for (const channel of channels) flowNow.set(channelText(channel), flow);
+    }
+    const byFlow = new Map<number, Channel[]>();
+    for (const [flow, { planned }] of this.#plan) {
+      if (planned.flow.ingress !== site) continue;
+      const ready = this.isReady(flow);
+      const complete = ready && this.#allReachable(flow);
+      for (const channel of planned.channels) {
+        const now = flowNow.get(channelText(channel));
+        const to = complete || (ready && now === undefined) ? flow : now;
+        if (to !== undefined) byFlow.set(to, [...(byFlow.get(to) ?? []), channel]);
+      }
+    }
+    return [...byFlow].map(([flow, channels]) => ({ flow, channels }));
+  }
+
+  #allReachable(flow: number): boolean {
+    const sites = this.#plan.get(flow)?.entries.keys() ?? [];
+    return [...sites].every((site) => this.#routers.has(site));
+  }
+
+  /** Flows whose entries stay: planned, still stamped somewhere, or retired a moment ago. */
+  #keptFlows(nowMs: number): Set<number> {
+    const used = new Set(this.#plan.keys());
+    for (const { contents } of this.#gateways.values()) {
+      for (const { flow } of contents ?? []) used.add(flow);
+    }
+    const kept = new Set(used);
+    for (const { contents } of this.#routers.values()) {
+      for (const [flow, { ingress }] of contents ?? []) {
+        if (used.has(flow)) {
+          this.#retired.delete(flow);
+          continue;
+        }
+        const gateway = this.#gateways.get(ingress);
+        // What the ingress stamps is not known yet: wait for it.
+        if (gateway && !gateway.contents) kept.add(flow);
+        else if (!this.#mayGo(flow, nowMs)) kept.add(flow);
+      }
+    }
+    for (const flow of this.#retired.keys()) {
+      const somewhere = [...this.#routers.values()].some(({ contents }) => contents?.has(flow));
+      if (!somewhere) this.#retired.delete(flow);
+    }
+    return kept;
+  }
+
+  #mayGo(flow: number, nowMs: number): boolean {
+    const atMs = this.#retired.get(flow) ?? nowMs + limits.drainMs;
+    this.#retired.set(flow, atMs);
+    return atMs <= nowMs;
+  }
+}

@@ -1,0 +1,221 @@
+/**
+ * From the site into the overlay: each packet that the site interface hands over gets its Flow ID
+ * and sequence, or a cause why it does not cross. A channel that remote sites want but the Manager
+ * has not yet given a flow waits, within bounds, so that a new sender's first packets are not lost.
+ */
+import type { Address } from "../base/address.ts";
+import { limits } from "../limits.ts";
+import { frameHeaderBytes, framePayloadBytes, writeDataHeader } from "../wire/frame.ts";
+import { ipv4Destination, ipv4Source, ipv4TotalBytes } from "../wire/ipv4.ts";
+import { channelText, type FlowAssignment } from "../wire/plan.ts";
+import { wantsSource } from "../wire/want.ts";
+import { ChannelTable } from "./channel-table.ts";
+import { channelOf, type Ownership } from "./ownership.ts";
+import type { RemoteWants } from "./remote.ts";
+import { mayCross } from "./scope.ts";
+
+/** Where stamped frames go: `bytes[from, to)` holds `frames` whole data frames, borrowed. */
+export type FrameTarget = (bytes: Uint8Array, from: number, to: number, frames: number) => void;
+
+const causes = ["notIpv4", "scope", "notOwned", "unwanted", "holdFull", "holdExpired"] as const;
+type Cause = (typeof causes)[number];
+
+/** Decisions in the channel table: the drop causes, then hold, then the flows from `firstFlow` on. */
+const hold = causes.length;
+const firstFlow = hold + 1;
+const decisionSlots = 32_768;
+
+type Held = {
+  readonly source: number;
+  readonly group: number;
+  readonly frame: Uint8Array;
+  readonly atMs: number;
+};
+
+type Flow = { readonly id: number; sequence: number; bytes: number };
+
+export class Ingress {
+  readonly drops: Record<Cause, number> = {
+    notIpv4: 0,
+    scope: 0,
+    notOwned: 0,
+    unwanted: 0,
+    holdFull: 0,
+    holdExpired: 0,
+  };
+  readonly counters = { packets: 0, bytes: 0, stamped: 0, held: 0 };
+  readonly #site: number;
+  readonly #ownership: Ownership;
+  readonly #remote: RemoteWants;
+  readonly #decisions = new ChannelTable(decisionSlots);
+  #flows: Flow[] = [];
+  #assignments: readonly FlowAssignment[] = [];
+  readonly #flowOfChannel = new Map<string, number>();
+  #held: Held[] = [];
+  #heldBytes = 0;
+  /** Channels seen here since the last call of `takeSeen`, as a new sender shows itself. */
+  #seen = new Map<string, { source: Address; group: Address }>();
+
+  constructor(site: number, ownership: Ownership, remote: RemoteWants) {
+    this.#site = site;
+    this.#ownership = ownership;
+    this.#remote = remote;
+  }
+
+  get assignments(): readonly FlowAssignment[] {
+    return this.#assignments;
+  }
+
+  get heldBytes(): number {
+    return this.#heldBytes;
+  }
+
+  get hasSeen(): boolean {
+    return this.#seen.size > 0;
+  }
+
+  /** What each flow carried since it was assigned. */
+  flowCounters(): { flow: number; packets: number; bytes: number }[] {
+    return this.#flows.map(({ id, sequence, bytes }) => ({ flow: id, packets: sequence, bytes }));
+  }
+
+  /** Channels that remote sites want, first seen since the last call. */
+  takeSeen(): { source: Address; group: Address }[] {
+    const seen = [...this.#seen.values()];
+    this.#seen.clear();
+    return seen;
+  }
+
+  /** Takes the Manager's whole list; flows that stay keep their sequence. Held packets may go. */
+  onFlows(assignments: readonly FlowAssignment[], target: FrameTarget): void {
+    const standing = new Map(this.#flows.map((flow) => [flow.id, flow]));
+    this.#assignments = assignments;
+    this.#flowOfChannel.clear();
+    this.#flows = assignments.map(({ flow, channels }, index) => {
+      for (const channel of channels) this.#flowOfChannel.set(channelText(channel), index);
+      return standing.get(flow) ?? { id: flow, sequence: 0, bytes: 0 };
+    });
+    this.onRemoteChanged();
+    this.#release(target);
+  }
+
+  /** Remote wants changed: decide anew. */
+  onRemoteChanged(): void {
+    this.#decisions.clear();
+  }
+
+  /**
+   * Stamps the packets in `bytes[0, to)`, each behind a data header with room for the stamp, and
+   * hands runs of them on.
+   */
+  onPackets(bytes: Uint8Array, to: number, nowMs: number, target: FrameTarget): void {
+    let runFrom = 0;
+    let frames = 0;
+    let at = 0;
+    while (at < to) {
+      const packet = at + frameHeaderBytes;
+      const end = packet + framePayloadBytes(bytes, at);
+      const decision = this.#decide(bytes, packet, end);
+      this.counters.packets++;
+      this.counters.bytes += end - packet;
+      if (decision >= firstFlow) {
+        this.#stamp(bytes, at, end - packet, this.#flows[decision - firstFlow] as Flow);
+        frames++;
+      } else {
+        if (frames > 0) target(bytes, runFrom, at, frames);
+        frames = 0;
+        runFrom = end;
+        if (decision === hold) this.#hold(bytes, at, end, nowMs);
+        else this.drops[causes[decision] as Cause]++;
+      }
+      at = end;
+    }
+    if (frames > 0) target(bytes, runFrom, to, frames);
+  }
+
+  onDeadline(nowMs: number): void {
+    while (this.#held[0] && this.#held[0].atMs + limits.ingressHoldMs <= nowMs) {
+      this.#heldBytes -= (this.#held.shift() as Held).frame.length;
+      this.drops.holdExpired++;
+    }
+  }
+
+  nextDeadlineMs(): number {
+    const oldest = this.#held[0];
+    return oldest ? oldest.atMs + limits.ingressHoldMs : Number.POSITIVE_INFINITY;
+  }
+
+  #decide(bytes: Uint8Array, packet: number, end: number): number {
+    if ((bytes[packet] as number) >>> 4 !== 4 || ipv4TotalBytes(bytes, packet) !== end - packet) {
+      return causes.indexOf("notIpv4");
+    }
+    const source = ipv4Source(bytes, packet);
+    const group = ipv4Destination(bytes, packet);
+    const known = this.#decisions.get(source, group);
+    return known >= 0 ? known : this.#resolve(source, group);
+  }
+
+  #resolve(source: number, group: number): number {
+    const decision = this.#decisionFor(source, group);
+    if (!this.#decisions.set(source, group, decision)) {
+      this.#decisions.clear();
+      this.#decisions.set(source, group, decision);
+    }
+    return decision;
+  }
+
+  #decisionFor(source: number, group: number): number {
+    if (!mayCross(group)) return causes.indexOf("scope");
+    if (!this.#ownership.owns(source)) return causes.indexOf("notOwned");
+    const channel = channelOf(source, group);
+    const want = this.#remote.get(channel.group);
+    if (!want || !wantsSource(want, channel.source)) return causes.indexOf("unwanted");
+    const key = channelText(channel);
+    if (this.#seen.size < limits.channelsPerSiteMax) this.#seen.set(key, channel);
+    const flow =
+      this.#flowOfChannel.get(key) ??
+      this.#flowOfChannel.get(channelText({ group: channel.group }));
+    return flow === undefined ? hold : firstFlow + flow;
+  }
+
+  #stamp(bytes: Uint8Array, at: number, payloadBytes: number, flow: Flow): void {
+    writeDataHeader(bytes, at, payloadBytes, flow.id, this.#site, flow.sequence++);
+    flow.bytes += payloadBytes;
+    this.counters.stamped++;
+  }
+
+  #hold(bytes: Uint8Array, at: number, end: number, nowMs: number): void {
+    if (this.#heldBytes + end - at > limits.ingressHoldBytes) {
+      this.drops.holdFull++;
+      return;
+    }
+    const frame = bytes.slice(at, end);
+    const source = ipv4Source(frame, frameHeaderBytes);
+    const group = ipv4Destination(frame, frameHeaderBytes);
+    this.#held.push({ source, group, frame, atMs: nowMs });
+    this.#heldBytes += frame.length;
+    this.counters.held++;
+  }
+
+  /** Sends held packets whose channel now has a flow, in the order they came. */
+  #release(target: FrameTarget): void {
+    const staying: Held[] = [];
+    for (const held of this.#held) {
+      const { source, group, frame } = held;
+      const decision = this.#resolve(source, group);
+      if (decision === hold) {
+        staying.push(held);
+        continue;
+      }
+      this.#heldBytes -= frame.length;
+      if (decision < firstFlow) {
+        this.drops[causes[decision] as Cause]++;
+        continue;
+      }
+      const flow = this.#flows[decision - firstFlow] as Flow;
+      this.#stamp(frame, 0, frame.length - frameHeaderBytes, flow);
+      target(frame, 0, frame.length, 1);
+    }
+    this.#held = staying;
+  }
+}
