@@ -8,9 +8,11 @@ import { parsePrefix, type Prefix } from "../src/base/address.ts";
 import type { Config, RoleName } from "../src/config.ts";
 import { controlApp, type RoleControl } from "../src/control/app.ts";
 import { serveTcp, serveUnix } from "../src/io/http.ts";
+import { awaitAddresses } from "../src/io/interfaces.ts";
 import { SystemError } from "../src/io/libc.ts";
 import { type Log, Loop } from "../src/io/loop.ts";
 import { Poller } from "../src/io/poller.ts";
+import { limits } from "../src/limits.ts";
 import { CommandError, exitStatus } from "./exit.ts";
 import { openEavesdroppers } from "./open-eavesdropper.ts";
 import { openGateway } from "./open-gateway.ts";
@@ -57,7 +59,13 @@ export async function openRole(role: RoleName, config: Config): Promise<void> {
     control: config.control.advertise ?? config.control.listen ?? "",
     pipes: role === "site",
   };
+  // A broken invariant ends the process: whoever started it starts it anew.
+  process.once("uncaughtException", (error) => {
+    console.error(`fastcast: ${role}: this is a defect of FastCast, please report it:`, error);
+    process.exit(exitStatus.failed);
+  });
   try {
+    await awaitAddresses(config.lans, limits.interfaceWaitMs);
     const roles = openers[role](opening);
     poller.start();
     loop.onStop(() => poller.stop());

@@ -23,6 +23,8 @@ export const limits = {
   effectsMax: 16_384,
 
   // The site.
+  /** How long a role waits at its start for interfaces that come late. */
+  interfaceWaitMs: 10_000,
   lansPerSiteMax: 30,
   prefixesPerSiteMax: 256,
   eavesdroppersPerSiteMax: 32,

@@ -17,7 +17,7 @@ export type Family = 4 | 6;
 
 export const familyOf = (address: Address): Family => (address.includes(":") ? 6 : 4);
 
-/** Canonical address of text people wrote, or undefined: no leading zeros, no zone, no mapped form. */
+/** Canonical address of what people wrote, or undefined: no zone, no mapped form, no leading 0. */
 export function parseAddress(text: string): Address | undefined {
   if (!text.includes(":")) {
     const number = ipv4Number(text);
@@ -34,7 +34,7 @@ export function address(text: string): Address {
   return parsed;
 }
 
-/** `10.1.0.0/24` or a bare address (then all bits); undefined for anything else or host bits set. */
+/** `10.1.0.0/24` or a bare address (then all bits); undefined for all else and host bits set. */
 export function parsePrefix(text: string): Prefix | undefined {
   const [head = "", tail, extra] = text.split("/");
   const base = parseAddress(head);

@@ -3,6 +3,19 @@ import { type Address, maskedAddress, parseAddress, type Prefix } from "../base/
 import type { SiteLan } from "../role/node.ts";
 import { SystemError } from "./libc.ts";
 
+/**
+ * Waits until each interface has an IPv4 address and carries, as at boot they may come late. Throws
+ * `SystemError` after `withinMs`.
+ */
+export async function awaitAddresses(names: readonly string[], withinMs: number): Promise<void> {
+  const untilMs = performance.now() + withinMs;
+  const pollMs = 50;
+  for (const name of names) {
+    while (addressesOf(name).length === 0 && performance.now() < untilMs) await Bun.sleep(pollMs);
+    lanOf(name);
+  }
+}
+
 /** The LAN behind an interface of this host: its IPv4 prefixes. Throws when it has no address. */
 export function lanOf(name: string): SiteLan {
   const prefixes = ipv4Of(name).map(({ address, bits }): Prefix => ({
@@ -18,16 +31,19 @@ export function addressOf(name: string): Address {
   return (first as { address: Address }).address;
 }
 
-function ipv4Of(name: string): { address: Address; bits: number }[] {
-  const found = networkInterfaces();
-  const addresses = (found[name] ?? []).flatMap(({ family, address, cidr }) => {
+function addressesOf(name: string): { address: Address; bits: number }[] {
+  return (networkInterfaces()[name] ?? []).flatMap(({ family, address, cidr }) => {
     const parsed = parseAddress(address);
     return family === "IPv4" && parsed && cidr
       ? [{ address: parsed, bits: Number(cidr.split("/")[1]) }]
       : [];
   });
+}
+
+function ipv4Of(name: string): { address: Address; bits: number }[] {
+  const addresses = addressesOf(name);
   if (addresses.length > 0) return addresses;
-  const known = Object.keys(found).join(", ");
+  const known = Object.keys(networkInterfaces()).join(", ");
   throw new SystemError(
     `interface ${name} has no IPv4 address, or does not exist or is down`,
     "EADDRNOTAVAIL",

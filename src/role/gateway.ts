@@ -316,7 +316,9 @@ export class Gateway implements Node, LinkOwner {
       this.#neighboursTold = "";
       return;
     }
-    const sites = [...this.rows.others()].map(({ site, router }) => ({ site, endpoint: router }));
+    const sites = [...this.rows.others()]
+      .filter(({ router }) => router !== "")
+      .map(({ site, router }) => ({ site, endpoint: router }));
     const text = JSON.stringify(sites);
     if (text === this.#neighboursTold) return;
     this.#neighboursTold = text;

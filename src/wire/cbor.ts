@@ -127,7 +127,7 @@ function keyCount(value: unknown): number {
 
 const float = new DataView(new ArrayBuffer(8));
 
-/** One walk over the items of a message, in their order, with its own stack instead of recursion. */
+/** One walk over the items of a message, in order, with a stack of its own instead of recursion. */
 class Scan {
   readonly #bytes: Uint8Array;
   /** Of each open container the items still to come, and whether it is a map. */

@@ -190,7 +190,7 @@ function parseMessage(bytes: Uint8Array, at: number, end: number): IgmpMessage |
   }
 }
 
-/** Reports of versions 1 and 2 and the leave; what follows their 8 bytes is nothing (RFC 2236 §2.5). */
+/** A report of version 1 or 2, or a leave; bytes behind the eighth are nothing (RFC 2236 §2.5). */
 function parseGroupMessage(bytes: Uint8Array, at: number, end: number): IgmpMessage | IgmpFault {
   if (end - at < plainMessageBytes) return "short";
   const group = readU32(bytes, at + igmpField.group);
@@ -247,7 +247,7 @@ function parseQuery3(bytes: Uint8Array, at: number, end: number): IgmpQuery | Ig
 const groupOfQuery = (group: number): Address | undefined =>
   group === 0 ? undefined : ipv4Address(group);
 
-/** A record that lies about its length makes the whole report worthless; one that is odd does not. */
+/** A record that lies about its length spoils the whole report; one that is odd, only itself. */
 function parseReport3(bytes: Uint8Array, at: number, end: number): IgmpMessage | IgmpFault {
   if (end - at < plainMessageBytes) return "short";
   const recordCount = readU16(bytes, at + igmpField.recordCount);

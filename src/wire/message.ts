@@ -4,7 +4,7 @@
  * Gateway tells its Router of. Rows keep wants as flat lists of text to stay small.
  */
 import * as v from "valibot";
-import { type Address, isMulticast, parseAddress, parsePrefix } from "../base/address.ts";
+import { type Address, isMulticast, parseAddress, parseEndpoint, parsePrefix } from "../base/address.ts";
 import { limits } from "../limits.ts";
 import { type CborFault, decodeCbor, encodeCbor } from "./cbor.ts";
 import type { Want } from "./want.ts";
@@ -27,7 +27,12 @@ const prefix = v.pipe(
   v.check((text) => parsePrefix(text) !== undefined, "no prefix"),
 );
 const name = v.pipe(v.string(), v.minLength(1), v.maxLength(limits.siteNameBytesMax));
-const endpoint = v.pipe(v.string(), v.maxLength(64));
+const endpoint = v.pipe(
+  v.string(),
+  v.check((text) => parseEndpoint(text) !== undefined, "no endpoint"),
+);
+/** Empty where there is nothing to reach. */
+const endpointOrNone = v.union([v.literal(""), endpoint]);
 const counter = v.pipe(v.number(), v.safeInteger(), v.minValue(0));
 const rate = v.pipe(v.number(), v.minValue(0));
 
@@ -53,11 +58,11 @@ export const SiteRow = v.strictObject({
   /** Random start of the Gateway's life, rising with each start; then the row's own count. */
   incarnation: counter,
   sequence: counter,
-  /** Where other Routers dial this site's. */
-  router: endpoint,
+  /** Where other Routers dial this site's; empty before its Gateway has met it. */
+  router: endpointOrNone,
   /** Control endpoints, `address:port`, empty when there is none to reach from outside. */
-  routerControl: endpoint,
-  gatewayControl: endpoint,
+  routerControl: endpointOrNone,
+  gatewayControl: endpointOrNone,
   prefixes: v.pipe(v.array(prefix), v.maxLength(limits.prefixesPerSiteMax)),
   /** The Gateway has just started: what `wants` lacks is unknown, not gone. */
   settling: v.boolean(),
@@ -87,7 +92,7 @@ const Message = v.variant("kind", [
     sites: v.pipe(v.array(v.strictObject({ site: name, endpoint })), v.maxLength(limits.sitesMax)),
   }),
   /** Router to its Gateway: where other sites dial it, and its control endpoint; empty if none. */
-  v.strictObject({ kind: v.literal("router"), endpoint, control: endpoint }),
+  v.strictObject({ kind: v.literal("router"), endpoint, control: endpointOrNone }),
   /** Gossip: what the sender holds; `reply` asks for the other's digest in return. */
   v.strictObject({
     kind: v.literal("digest"),

@@ -1,7 +1,7 @@
 import { expect, test } from "bun:test";
 import { hash32, Prng } from "../../src/base/prng.ts";
 
-/** xoshiro128** 1.1 as published (Blackman, Vigna), on the state that SplitMix32 makes of a seed. */
+/** xoshiro128** 1.1 as published (Blackman, Vigna), its state made by SplitMix32 from a seed. */
 function* reference(seed: number): Generator<number> {
   const mask = 0xffff_ffffn;
   const mixed = (step: number): bigint => {
