@@ -78,6 +78,8 @@ export async function openRole(role: RoleName, config: Config): Promise<void> {
   log("info", role, `FastCast ${manifest.version} runs${config.site ? ` as ${config.site}` : ""}`);
   await ended();
   loop.stop();
+  // Peers may hold connections open, and a long poll its timer: nothing of that is waited for.
+  process.exit(exitStatus.done);
 }
 
 async function serve(

@@ -13,6 +13,8 @@ const symbols = {
   setsockopt: { args: ["i32", "i32", "i32", "ptr", "u32"], returns: "i32" },
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
   read: { args: ["i32", "u64", "u64"], returns: FFIType.i64_fast },
+  write: { args: ["i32", "u64", "u64"], returns: FFIType.i64_fast },
+  eventfd: { args: ["u32", "i32"], returns: "i32" },
   recv: { args: ["i32", "u64", "u64", "i32"], returns: FFIType.i64_fast },
   send: { args: ["i32", "u64", "u64", "i32"], returns: FFIType.i64_fast },
   sendmmsg: { args: ["i32", "ptr", "u32", "i32"], returns: "i32" },

@@ -5,11 +5,15 @@
  * spinning. In the compiled executable the worker is the same file (`cmd/fastcast.ts`).
  */
 import { isMainThread, Worker, workerData } from "node:worker_threads";
+import { assert } from "../base/assert.ts";
 import { block, libc } from "./libc.ts";
 
 const POLLIN = 1;
+const EFD_NONBLOCK = 0o4000;
+/** Words of the shared memory: the flag, whether to end, then one for each descriptor. */
 const ready = 0;
-const firstEvent = 1;
+const ended = 1;
+const firstEvent = 2;
 const descriptorsMax = 64;
 
 type Orders = { readonly descriptors: readonly number[]; readonly shared: SharedArrayBuffer };
@@ -18,8 +22,9 @@ type Orders = { readonly descriptors: readonly number[]; readonly shared: Shared
 export class Poller {
   readonly #readers = new Map<number, () => void>();
   readonly #entry: string;
-  #worker: Worker | undefined;
-  #stopped = false;
+  /** An eventfd among the descriptors: a blocked `poll()` ends by nothing else. */
+  #bell = -1;
+  #flags: Int32Array = new Int32Array(firstEvent + descriptorsMax);
 
   /** `entry` is the program's main file, which runs `runPoller` in a worker. */
   constructor(entry: string) {
@@ -34,23 +39,38 @@ export class Poller {
   /** Starts the worker; call once, after the last `watch`. */
   start(): void {
     if (this.#readers.size === 0) return;
+    assert(this.#readers.size < descriptorsMax, "more descriptors than the poller can watch");
+    this.#bell = libc().eventfd(0, EFD_NONBLOCK);
     const descriptors = [...this.#readers.keys()];
     const shared = new SharedArrayBuffer(4 * (firstEvent + descriptorsMax));
-    const orders: Orders = { descriptors, shared };
-    this.#worker = new Worker(this.#entry, { workerData: orders });
-    void this.#await(descriptors, new Int32Array(shared));
+    this.#flags = new Int32Array(shared);
+    const orders: Orders = { descriptors: [...descriptors, this.#bell], shared };
+    const worker = new Worker(this.#entry, { workerData: orders });
+    // A thread that ends would leave us deaf; one that does not must not keep the process alive.
+    worker.on("error", (error) => {
+      throw error;
+    });
+    worker.unref();
+    void this.#await(descriptors);
   }
 
+  /** Lets the worker end; nothing is read any more. */
   stop(): void {
-    this.#stopped = true;
-    void this.#worker?.terminate();
+    if (this.#bell < 0) return;
+    Atomics.store(this.#flags, ended, 1);
+    const one = block(8);
+    one.view.setUint32(0, 1, true);
+    libc().write(this.#bell, one.pointer as number, 8);
+    Atomics.store(this.#flags, ready, 0);
+    Atomics.notify(this.#flags, ready);
   }
 
-  async #await(descriptors: readonly number[], flags: Int32Array): Promise<void> {
-    while (!this.#stopped) {
+  async #await(descriptors: readonly number[]): Promise<void> {
+    const flags = this.#flags;
+    for (;;) {
       const wait = Atomics.waitAsync(flags, ready, 0);
       if (wait.async) await wait.value;
-      if (this.#stopped) return;
+      if (Atomics.load(flags, ended) !== 0) return;
       for (const [i, descriptor] of descriptors.entries()) {
         if (flags[firstEvent + i] !== 0) this.#readers.get(descriptor)?.();
       }
@@ -60,9 +80,9 @@ export class Poller {
   }
 }
 
-/** The worker's whole work; returns only when the process ends. */
+/** The worker's whole work; returns when the main thread stops it. */
 export function runPoller(): void {
-  if (isMainThread) throw new Error("runPoller belongs in a worker");
+  assert(!isMainThread, "runPoller belongs in a worker");
   const { descriptors, shared } = workerData as Orders;
   const flags = new Int32Array(shared);
   const request = block(8 * descriptors.length);
@@ -70,7 +90,7 @@ export function runPoller(): void {
     request.view.setInt32(8 * i, descriptor, true);
     request.view.setInt16(8 * i + 4, POLLIN, true);
   }
-  for (;;) {
+  while (Atomics.load(flags, ended) === 0) {
     if (libc().poll(request.pointer, descriptors.length, -1) <= 0) continue;
     for (let i = 0; i < descriptors.length; i++) {
       flags[firstEvent + i] = request.view.getInt16(8 * i + 6, true);
