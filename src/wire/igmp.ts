@@ -39,6 +39,13 @@ import {
   ipv4Ttl,
   protocolIgmp,
 } from "./ipv4.ts";
+import type {
+  GroupRecord,
+  MembershipMessage,
+  MembershipPacket,
+  MembershipQuery,
+  RecordType,
+} from "./membership-message.ts";
 
 export const igmpType = {
   query: 0x11,
@@ -74,56 +81,21 @@ export const plainMessageBytes = 8;
 const leastMessageBytes = 4;
 export const suppressBit = 8;
 /** Wire value 1 to 6 (RFC 9776 §4.2.13). */
-export const recordTypes = ["is-in", "is-ex", "to-in", "to-ex", "allow", "block"] as const;
+export const recordTypes: readonly RecordType[] = [
+  "is-in",
+  "is-ex",
+  "to-in",
+  "to-ex",
+  "allow",
+  "block",
+];
 
 export const allSystems = address("224.0.0.1");
 
-export type RecordType = (typeof recordTypes)[number];
-
-export type GroupRecord = {
-  readonly type: RecordType;
-  readonly group: Address;
-  /** As the packet has them: neither sorted nor freed of doubles. */
-  readonly sources: readonly Address[];
-};
-
-export type IgmpQuery = {
-  readonly kind: "query";
-  readonly version: 1 | 2 | 3;
-  /** Undefined in a general query. */
-  readonly group: Address | undefined;
-  /** 0 means "answer at once" (RFC 9776 §4.1.1): never a divisor. */
-  readonly maxResponseMs: number;
-  /** The S flag: routers do not lower their timers (RFC 9776 §4.1.5). */
-  readonly suppress: boolean;
-  /** 0 when the query does not say. */
-  readonly robustness: number;
-  /** 0 when the query does not say. */
-  readonly queryIntervalMs: number;
-  readonly sources: readonly Address[];
-};
-
-export type IgmpMessage =
-  | IgmpQuery
-  | { readonly kind: "report"; readonly version: 1 | 2; readonly group: Address }
-  | { readonly kind: "leave"; readonly group: Address }
-  | {
-      readonly kind: "report3";
-      readonly records: readonly GroupRecord[];
-      /** Records of a type that RFC 9776 does not know, skipped (§4.2.13). */
-      readonly unknownRecords: number;
-      /** Records whose group is no group, or with a source that cannot be one, skipped. */
-      readonly refusedRecords: number;
-    }
-  /** Multicast router discovery (RFC 4286), PIMv1, DVMRP, traceroute: sound, not read here. */
-  | { readonly kind: "other"; readonly type: number };
-
-export type IgmpPacket = {
-  readonly source: Address;
-  readonly destination: Address;
-  readonly routerAlert: boolean;
-  readonly message: IgmpMessage;
-};
+export type { GroupRecord, RecordType } from "./membership-message.ts";
+export type IgmpQuery = MembershipQuery;
+export type IgmpMessage = MembershipMessage;
+export type IgmpPacket = MembershipPacket;
 
 export type IgmpFault =
   | `ip-${Ipv4Fault}`
