@@ -39,8 +39,10 @@ router:
 #eavesdropper:
   # The Gateway of this site, for an Eavesdropper that runs by itself.
   #gateway: 127.0.0.1:7801
-  # on asks the LAN for its members; off only listens to the querier that is there.
-  #querier: off
+  # auto asks the LAN for its members where nobody else does; on from the start; off never.
+  #querier: auto
+  # on advertises a multicast router (RFC 4286), so that snooping switches send us reports.
+  #router_discovery: off
 
 #manager:
   # Control endpoints of Gateways to ask for the rows of all sites.

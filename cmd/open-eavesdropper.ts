@@ -33,6 +33,14 @@ export function openEavesdroppers(opening: Opening): RoleControl {
           { ...eavesdropper.counters, records: eavesdropper.records(), ringDropped: data.dropped },
         ]),
       ),
+    findings: () =>
+      all.flatMap((one) =>
+        one.findings(loop.nowMs).map(({ sinceMs, lastMs, ...finding }) => ({
+          ...finding,
+          forMs: Math.round(loop.nowMs - sinceMs),
+          seenMsAgo: Math.round(loop.nowMs - lastMs),
+        })),
+      ),
     groups: () => all.flatMap((one) => one.groups(loop.nowMs)),
     senders: () => all.flatMap((one) => one.senders(loop.nowMs)),
   });
@@ -55,6 +63,7 @@ function openOne(opening: Opening, lan: string): Opened {
     incarnation,
     gateway: pipes ? "pipe:gateway" : config.eavesdropper.gateway,
     querier: config.eavesdropper.querier,
+    routerDiscovery: config.eavesdropper.router_discovery,
     seed: seed(),
   };
   const eavesdropper = new Eavesdropper(options, voice, loop.nowMs);
@@ -64,6 +73,7 @@ function openOne(opening: Opening, lan: string): Opened {
     loop.fact((nowMs) => igmp.read((bytes, length) => eavesdropper.onIgmp(bytes, length, nowMs))),
   );
   loop.onStop(() => {
+    eavesdropper.onExit();
     igmp.close();
     data.close();
     sender.close();
@@ -74,7 +84,7 @@ function openOne(opening: Opening, lan: string): Opened {
 
 function readData(loop: Opening["loop"], { eavesdropper, data }: Opened): void {
   loop.fact((nowMs) => {
-    data.read((source, group, bytes) => eavesdropper.onData(source, group, bytes, nowMs));
+    data.read((source, group, bytes, ttl) => eavesdropper.onData(source, group, bytes, ttl, nowMs));
     eavesdropper.onDataRead(nowMs);
   });
 }

@@ -163,7 +163,14 @@ const EavesdropperConfig = section({
   ),
   querier: v.optional(
     key(
-      "on asks the LAN for its members; off only listens to the querier that is there.",
+      "auto asks the LAN for its members where nobody else does; on from the start; off never.",
+      v.picklist(["auto", "on", "off"], "must be auto, on or off"),
+    ),
+    "auto",
+  ),
+  router_discovery: v.optional(
+    key(
+      "on advertises a multicast router (RFC 4286), so that snooping switches send us reports.",
       v.picklist(["on", "off"], 'must be "on" or "off"'),
     ),
     "off",

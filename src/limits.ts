@@ -11,16 +11,41 @@ export const limits = {
   queryIntervalMs: 125_000,
   queryResponseIntervalMs: 10_000,
   lastMemberQueryIntervalMs: 1_000,
+  /** Our own changes of membership are repeated within this time (RFC 9776 §8.11). */
+  unsolicitedReportIntervalMs: 1_000,
   startupQueryResponseMs: 1_000,
+  /**
+   * What we adopt of another querier's values: a query is easily forged, and these say how long a
+   * member stays after it fell silent, and how long we stay silent ourselves.
+   */
+  adoptedRobustnessMax: 4,
+  adoptedQueryIntervalMsMax: 600_000,
+  adoptedQueryResponseMsMax: 60_000,
+  /** How long a member stays that nobody asks, on a LAN without a querier. */
+  unrefreshedMs: 86_400_000,
   groupsPerLanMax: 4_096,
   sourcesPerGroupMax: 64,
   reportersPerGroupMax: 64,
   recordsPerReportMax: 1_024,
+  sourcesPerReporterMax: 8,
   sendersPerLanMax: 4_096,
   /** PIM's keep-alive value (RFC 7761 §4.11). */
   senderSilenceMs: 210_000,
   senderRateWindowMs: 10_000,
   effectsMax: 16_384,
+  /** Multicast router discovery (RFC 4286 §3.1). */
+  advertisementIntervalMs: 20_000,
+  advertisementIntervalMsMin: 4_000,
+  advertisementIntervalMsMax: 180_000,
+  initialAdvertisementIntervalMs: 2_000,
+  initialAdvertisementsMax: 3,
+  /** How often findings on the LAN are drawn from the evidence, and how long they outlast it. */
+  findingsIntervalMs: 5_000,
+  findingHoldMs: 300_000,
+  queriersPerLanMax: 16,
+  leavesWatchedMax: 256,
+  /** More records in one second than this are a storm. */
+  stormRecordsMax: 10_000,
 
   // The site.
   /** How long a role waits at its start for interfaces that come late. */
@@ -87,6 +112,29 @@ export const limits = {
 
 assert(limits.robustness >= 1, "RFC 9776 §8.1: robustness must not be 0");
 assert(limits.queryResponseIntervalMs < limits.queryIntervalMs, "RFC 9776 §8.3");
+assert(limits.robustness <= limits.adoptedRobustnessMax, "our own robustness may be adopted");
+assert(limits.queryIntervalMs <= limits.adoptedQueryIntervalMsMax, "our own interval too");
+assert(limits.queryResponseIntervalMs <= limits.adoptedQueryResponseMsMax, "our own response too");
+assert(
+  limits.adoptedQueryResponseMsMax < limits.queryIntervalMs,
+  "an adopted response time is below an interval that the query did not say",
+);
+assert(
+  limits.adoptedRobustnessMax * limits.adoptedQueryIntervalMsMax +
+    2 * limits.adoptedQueryResponseMsMax <
+    limits.unrefreshedMs,
+  "a query never keeps members longer than no query does",
+);
+assert(
+  limits.advertisementIntervalMsMin <= limits.advertisementIntervalMs &&
+    limits.advertisementIntervalMs <= limits.advertisementIntervalMsMax,
+  "RFC 4286 §3.1.1",
+);
+assert(
+  limits.initialAdvertisementIntervalMs < limits.advertisementIntervalMsMin,
+  "a solicited advertisement is sooner than a periodic one",
+);
+assert(limits.findingsIntervalMs < limits.findingHoldMs, "a finding outlasts one look");
 assert(limits.heartbeatIntervalMs * 4 <= limits.linkSilenceMs, "four heartbeats before silence");
 assert(limits.redialMinMs < limits.redialMaxMs, "redial times out of order");
 assert(limits.packetBytesMax <= limits.framePayloadBytesMax, "a packet must fit a frame");

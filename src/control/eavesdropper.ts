@@ -11,13 +11,16 @@ export interface EavesdropperCommands {
   groups(): object[];
   /** Sources, by LAN, with their rates. */
   senders(): object[];
+  /** What is wrong on the LANs, each with its evidence and what to do. */
+  findings(): object[];
 }
 
 export function eavesdropperControl(eavesdropper: EavesdropperCommands): RoleControl {
   const routes = new Hono()
     .get("/eavesdropper", (c) => answer(c, eavesdropper.status()))
     .get("/eavesdropper/groups", (c) => answer(c, { groups: eavesdropper.groups() }))
-    .get("/eavesdropper/senders", (c) => answer(c, { senders: eavesdropper.senders() }));
+    .get("/eavesdropper/senders", (c) => answer(c, { senders: eavesdropper.senders() }))
+    .get("/findings", (c) => answer(c, { findings: eavesdropper.findings() }));
   return {
     role: "eavesdropper",
     health: () => eavesdropper.health(),

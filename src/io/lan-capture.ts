@@ -114,8 +114,8 @@ export class DataRing {
     bindTo(this.#socket, lan);
   }
 
-  /** Calls with source, group (IPv4 as numbers) and the packet's whole length for each packet. */
-  read(onPacket: (source: number, group: number, bytes: number) => void): void {
+  /** Calls with source, group (IPv4 as numbers), the packet's whole length and its TTL for each. */
+  read(onPacket: (source: number, group: number, bytes: number, ttl: number) => void): void {
     for (let turn = 0; turn < blocks; turn++) {
       const at = this.#next * blockBytes;
       if ((this.#ring.getUint32(at + statusAt, true) & userOwns) === 0) break;
@@ -126,6 +126,7 @@ export class DataRing {
           this.#ring.getUint32(network + 12),
           this.#ring.getUint32(network + 16),
           this.#ring.getUint32(packet + 16, true),
+          this.#ring.getUint8(network + 8),
         );
         packet += this.#ring.getUint32(packet, true);
       }

@@ -96,6 +96,15 @@ export function afterQuery(
   return { ...state, requested };
 }
 
+/** The state with the end of each timer moved. */
+export function withTimers(state: GroupState, moved: (untilMs: number) => number): GroupState {
+  const requested = new Map(
+    [...state.requested].map(([source, untilMs]) => [source, moved(untilMs)] as const),
+  );
+  if (state.mode === "include") return { mode: "include", requested };
+  return { ...state, requested, untilMs: moved(state.untilMs) };
+}
+
 /** The end of the earliest timer in ms; `Infinity` when none runs. */
 export function nextTimerMs(state: GroupState): number {
   let nextMs = state.mode === "exclude" ? state.untilMs : Number.POSITIVE_INFINITY;

@@ -4,13 +4,16 @@
  * of §7.3 and the source-specific ranges (RFC 4607). It never sends: rows of §6.4 that ask for a
  * query become effects, which the querier of the LAN acts upon and everyone else drops.
  *
+ * Versions are those of IGMP; MLDv1 counts as 2 and MLDv2 as 3.
+ *
  * Timers are lowered in one place, `onQuery`, for queries *sent or heard* with S clear (§6.6.1). So
  * an Eavesdropper that is not the querier never lowers a timer for a leave alone, and one that is
- * passes each query that it sends to `onQuery` too.
+ * passes each query that it sends to `onQuery` too. What becomes of members that nobody asks is
+ * told in `observed-querier.ts`.
  *
  * After each fact drain `takeEffect()`, then arm `nextDeadlineMs()`. Time does not go back.
  */
-import { type Address, isMulticast, isSourceSpecific } from "../base/address.ts";
+import { type Address, familyOf, ipv4Of, isMulticast, isSourceSpecific } from "../base/address.ts";
 import { assert } from "../base/assert.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import { limits } from "../limits.ts";
@@ -28,7 +31,11 @@ import {
   type SpecificQuery,
   timerOf,
   wantOf,
+  withTimers,
 } from "./group-state.ts";
+import { ObservedQuerier, type Unqueried } from "./observed-querier.ts";
+import { OlderHosts, sourcesUnder } from "./older-hosts.ts";
+import { type Reporter, Reporters } from "./reporters.ts";
 
 export type MembershipRecord = {
   readonly type: RecordType;
@@ -59,6 +66,8 @@ export type RecordOutcome =
   | "no-listener"
   /** Means nothing while a host of an older version listens (RFC 9776 §7.3.2). */
   | "older-host-present"
+  /** Concerns a group that no host needs to report: it is flooded, and never leaves the LAN. */
+  | "link-scope"
   /** A record for (*,G) in a range that has channels only. */
   | "ssm-with-asm-report"
   /** Sources above the cap were left out. */
@@ -70,14 +79,6 @@ export type MembershipEffect =
   | { readonly kind: "changed"; readonly group: Address }
   /** The querier should ask for the group, or for these of its sources where there are any. */
   | { readonly kind: "query"; readonly group: Address; readonly sources: readonly Address[] };
-
-/** Who reported a group, for people only: under IGMPv1 and v2 hosts hide behind one another. */
-export type Reporter = {
-  readonly reporter: Address;
-  readonly version: IgmpVersion;
-  readonly sinceMs: number;
-  readonly lastMs: number;
-};
 
 /** An IGMPv1 or v2 report or an MLDv1 report, as the record that it stands for (§7.3.2). */
 export const reportRecord = (group: Address): MembershipRecord => ({
@@ -98,11 +99,10 @@ export const lastMemberQueryTimeMs = limits.robustness * limits.lastMemberQueryI
 
 type Entry = {
   state: GroupState;
-  /** Older Host Present timers (§8.13); the group is in the lowest version whose timer runs. */
-  v1UntilMs: number;
-  v2UntilMs: number;
-  /** Oldest report first. */
-  readonly reporters: Map<Address, Reporter>;
+  readonly olderHosts: OlderHosts;
+  /** When a report last said that somebody listens. */
+  refreshedMs: number;
+  readonly reporters: Reporters;
 };
 
 type OpenQuery = { wholeGroup: boolean; readonly sources: Set<Address> };
@@ -118,13 +118,17 @@ export class Membership {
     widened: 0,
     "no-listener": 0,
     "older-host-present": 0,
+    "link-scope": 0,
     "ssm-with-asm-report": 0,
     "sources-full": 0,
     "table-full": 0,
   };
-  #robustness: number = limits.robustness;
-  #queryIntervalMs: number = limits.queryIntervalMs;
-  #queryResponseMs: number = limits.queryResponseIntervalMs;
+  readonly #querier: ObservedQuerier;
+
+  /** "keep" is for a LAN on which we never query: without a querier its members stay. */
+  constructor(unqueried: Unqueried = "lapse") {
+    this.#querier = new ObservedQuerier(unqueried);
+  }
 
   /** How many records had each outcome. */
   get counts(): Readonly<Record<RecordOutcome, number>> {
@@ -142,6 +146,7 @@ export class Membership {
     nowMs: number,
   ): RecordOutcome {
     assert(isMulticast(record.group), "wire/ refuses records of other addresses");
+    this.#noteAbsence(nowMs);
     const outcome = this.#admit(record, reporter, version, nowMs);
     this.#counts[outcome]++;
     return outcome;
@@ -149,25 +154,23 @@ export class Membership {
 
   /** A query sent or heard: adopts the querier's values (§4.1), lowers timers (§6.6.1). */
   onQuery(query: LanQuery, nowMs: number): void {
-    this.#robustness = query.robustness || limits.robustness;
-    this.#queryIntervalMs = query.queryIntervalMs || limits.queryIntervalMs;
-    if (query.group === undefined) {
-      this.#queryResponseMs = query.maxResponseMs;
-      return;
-    }
+    this.#noteAbsence(nowMs);
+    const wasFrozen = this.#querier.isAbsent;
+    this.#querier.onQuery(query, nowMs);
+    if (wasFrozen && !this.#querier.isAbsent) this.#thaw(nowMs);
+    if (query.group === undefined) return;
     const entry = this.#groups.get(query.group);
     if (entry === undefined || query.suppress) return;
     // RFC 2236 §7: in "Version 1 Members Present" a specific query changes nothing, because hosts
     // of version 1 do not answer it.
-    if (entry.v1UntilMs > nowMs) return;
-    // At once (0) leaves hosts no time to answer: then the default counts.
-    const responseMs = query.maxResponseMs || limits.lastMemberQueryIntervalMs;
+    if (entry.olderHosts.version(nowMs) === 1) return;
     const state = afterTime(entry.state, nowMs);
-    const atMs = nowMs + this.#robustness * responseMs;
+    const atMs = nowMs + this.#querier.answerMs(query);
     this.#settle(query.group, entry, afterQuery(state, query.sources, atMs));
   }
 
   onDeadline(nowMs: number): void {
+    this.#noteAbsence(nowMs);
     for (const group of this.#deadlines.takeDue(nowMs)) {
       const entry = this.#groups.get(group);
       assert(entry !== undefined, "a deadline without a group");
@@ -176,7 +179,7 @@ export class Membership {
   }
 
   nextDeadlineMs(): number {
-    return this.#deadlines.nextMs();
+    return Math.min(this.#deadlines.nextMs(), this.#querier.absenceMs());
   }
 
   takeEffect(): MembershipEffect | undefined {
@@ -211,12 +214,17 @@ export class Membership {
 
   /** The version whose rules hold for the group (§7.3.2). */
   versionOf(group: Address, nowMs: number): IgmpVersion {
-    const entry = this.#groups.get(group);
-    return entry === undefined ? 3 : compatibilityOf(entry, nowMs);
+    return this.#groups.get(group)?.olderHosts.version(nowMs) ?? 3;
   }
 
   reporters(group: Address): Reporter[] {
-    return [...(this.#groups.get(group)?.reporters.values() ?? [])];
+    return this.#groups.get(group)?.reporters.list() ?? [];
+  }
+
+  /** Whether the group is only kept because nobody asks its listeners: they may be gone. */
+  isUnrefreshed(group: Address, nowMs: number): boolean {
+    const entry = this.#groups.get(group);
+    return entry !== undefined && this.#querier.isUnrefreshed(entry.refreshedMs, nowMs);
   }
 
   /**
@@ -228,15 +236,41 @@ export class Membership {
     return entry === undefined || isLow(entry.state, source, nowMs);
   }
 
-  /** Other Querier Present Interval by the values adopted last (RFC 9776 §8.5). */
   otherQuerierPresentMs(): number {
-    return this.#robustness * this.#queryIntervalMs + this.#queryResponseMs / 2;
+    return this.#querier.otherQuerierPresentMs();
   }
 
-  /** Group Membership Interval (§8.4); never below its default, since a stale member costs less. */
-  #membershipIntervalMs(): number {
-    const observedMs = this.#robustness * this.#queryIntervalMs + 2 * this.#queryResponseMs;
-    return Math.max(defaultMembershipIntervalMs, observedMs);
+  /** Robustness Variable and Query Interval, adopted or the default (§8.1, §8.2). */
+  get robustness(): number {
+    return this.#querier.robustness;
+  }
+
+  get queryIntervalMs(): number {
+    return this.#querier.queryIntervalMs;
+  }
+
+  /** From the instant at which the querier is absent, memberships last as nobody asks for them. */
+  #noteAbsence(nowMs: number): void {
+    const absentMs = this.#querier.absenceMs();
+    if (absentMs > nowMs) return;
+    const extraMs = limits.unrefreshedMs - this.#querier.membershipIntervalMs();
+    this.#querier.onAbsence();
+    // What ends so soon was asked and did not answer.
+    const lowMs = absentMs + lastMemberQueryTimeMs;
+    this.#moveTimers(absentMs, (untilMs) => (untilMs <= lowMs ? untilMs : untilMs + extraMs));
+  }
+
+  /** A querier is back: who still listens will say so, well within the usual interval. */
+  #thaw(nowMs: number): void {
+    const latestMs = nowMs + this.#querier.membershipIntervalMs();
+    this.#moveTimers(nowMs, (untilMs) => Math.min(untilMs, latestMs));
+  }
+
+  #moveTimers(atMs: number, moved: (untilMs: number) => number): void {
+    for (const [group, entry] of this.#groups) {
+      entry.olderHosts.moveTimers(moved);
+      this.#settle(group, entry, withTimers(afterTime(entry.state, atMs), moved));
+    }
   }
 
   #admit(
@@ -245,6 +279,7 @@ export class Membership {
     version: IgmpVersion,
     nowMs: number,
   ): RecordOutcome {
+    if (isLinkScope(record.group)) return "link-scope";
     const channelsOnly = isSourceSpecific(record.group);
     if (channelsOnly && (version < 3 || isExclude(record.type))) return "ssm-with-asm-report";
     const known = this.#groups.get(record.group);
@@ -253,11 +288,19 @@ export class Membership {
       if (this.#isFull()) return "table-full";
     }
     const entry = known ?? newEntry();
-    const sources = sourcesUnder(compatibilityOf(entry, nowMs), record);
+    const sources = sourcesUnder(entry.olderHosts.version(nowMs), record);
     if (sources === undefined) return "older-host-present";
-    if (record.type === "is-ex") this.#noteOlderHost(entry, version, nowMs);
-    noteReporter(entry, record, { reporter, version, lastMs: nowMs }, this.#reporterMs(nowMs));
-    return this.#apply({ ...record, sources }, entry, channelsOnly, nowMs);
+    if (record.type === "is-ex") {
+      entry.olderHosts.onReport(version, nowMs + this.#querier.olderHostPresentMs());
+    }
+    if (addsListener(record)) entry.refreshedMs = nowMs;
+    const silentSinceMs = nowMs - this.#querier.membershipIntervalMs();
+    entry.reporters.onRecord(record, { reporter, version, lastMs: nowMs }, silentSinceMs);
+    const outcome = this.#apply({ ...record, sources }, entry, channelsOnly, nowMs);
+    // Nobody will ask whether others listen: it ends when all who reported have left.
+    const isOver = this.#querier.isAbsent && entry.reporters.haveLeft;
+    if (isOver) this.#settle(record.group, entry, noListener);
+    return outcome;
   }
 
   /** Takes one row of the tables of §6.4, within the cap on sources. */
@@ -267,7 +310,7 @@ export class Membership {
     channelsOnly: boolean,
     nowMs: number,
   ): RecordOutcome {
-    const freshMs = nowMs + this.#membershipIntervalMs();
+    const freshMs = nowMs + this.#querier.membershipIntervalMs();
     const state = afterTime(entry.state, nowMs);
     const named = [...new Set(record.sources)];
     const sources = channelsOnly ? sourcesThatFit(state, named) : named;
@@ -318,29 +361,20 @@ export class Membership {
   #isFull(): boolean {
     return this.#groups.size >= limits.groupsPerLanMax || this.#changed.size >= limits.effectsMax;
   }
-
-  /** Older Host Present Interval (§8.13). */
-  #noteOlderHost(entry: Entry, version: IgmpVersion, nowMs: number): void {
-    const untilMs = nowMs + this.#robustness * this.#queryIntervalMs + this.#queryResponseMs;
-    if (version === 1) entry.v1UntilMs = untilMs;
-    if (version === 2) entry.v2UntilMs = untilMs;
-  }
-
-  /** Reports before this instant no longer speak for a listener. */
-  #reporterMs(nowMs: number): number {
-    return nowMs - this.#membershipIntervalMs();
-  }
 }
-
-const defaultMembershipIntervalMs =
-  limits.robustness * limits.queryIntervalMs + 2 * limits.queryResponseIntervalMs;
 
 const newEntry = (): Entry => ({
   state: noListener,
-  v1UntilMs: Number.NEGATIVE_INFINITY,
-  v2UntilMs: Number.NEGATIVE_INFINITY,
-  reporters: new Map(),
+  olderHosts: new OlderHosts(),
+  refreshedMs: Number.NEGATIVE_INFINITY,
+  reporters: new Reporters(),
 });
+
+/** 224.0.0.0/24 (RFC 4541 §2.1.2); ff02::1 and scopes 0 and 1 (RFC 9777 §6). */
+const isLinkScope = (group: Address): boolean =>
+  familyOf(group) === 4
+    ? ipv4Of(group) >>> 8 === 0xe0_00_00
+    : group === "ff02::1" || /^ff[0-9a-f][01]:/.test(group);
 
 /** Whether a timer ends within Last Member Query Time, or does not run. */
 const isLow = (state: GroupState, source: Address | undefined, nowMs: number): boolean =>
@@ -352,42 +386,8 @@ const isExclude = (type: RecordType): boolean => type === "is-ex" || type === "t
 const addsListener = (record: MembershipRecord): boolean =>
   isExclude(record.type) || (record.type !== "block" && record.sources.length > 0);
 
-function compatibilityOf(entry: Entry, nowMs: number): IgmpVersion {
-  if (entry.v1UntilMs > nowMs) return 1;
-  return entry.v2UntilMs > nowMs ? 2 : 3;
-}
-
-/** The sources that count in a record under a version's rules; undefined to ignore it (§7.3.2). */
-function sourcesUnder(
-  version: IgmpVersion,
-  record: MembershipRecord,
-): readonly Address[] | undefined {
-  if (version === 3) return record.sources;
-  if (record.type === "block") return undefined;
-  if (version === 1 && record.type === "to-in") return undefined;
-  return record.type === "to-ex" ? [] : record.sources;
-}
-
 /** The sources that have a timer already, and as many new ones as the cap leaves room for. */
 function sourcesThatFit(state: GroupState, sources: readonly Address[]): readonly Address[] {
   let free = limits.sourcesPerGroupMax - sourceCount(state);
   return sources.filter((source) => state.requested.has(source) || free-- > 0);
-}
-
-/** Keeps reporters in the order of their last report, without those that are silent too long. */
-function noteReporter(
-  entry: Entry,
-  record: MembershipRecord,
-  seen: Omit<Reporter, "sinceMs">,
-  silentSinceMs: number,
-): void {
-  const sinceMs = entry.reporters.get(seen.reporter)?.sinceMs ?? seen.lastMs;
-  entry.reporters.delete(seen.reporter);
-  for (const [reporter, { lastMs }] of entry.reporters) {
-    const isFull = entry.reporters.size >= limits.reportersPerGroupMax;
-    if (lastMs > silentSinceMs && !isFull) break;
-    entry.reporters.delete(reporter);
-  }
-  const leaves = record.type === "to-in" && record.sources.length === 0;
-  if (!leaves) entry.reporters.set(seen.reporter, { ...seen, sinceMs });
 }

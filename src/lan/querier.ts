@@ -1,12 +1,28 @@
 /**
- * The querier of one LAN (RFC 9776 §6.6): general queries, repeated specific queries, and the
- * election that the lowest address wins (§6.6.2). It owns when to ask, never what hosts answered:
- * `Membership` knows that and gives it specific queries to repeat.
+ * The querier of one LAN (RFC 9776 §6.6, and RFC 9777 §7.6 with addresses of IPv6): general
+ * queries, repeated specific queries, and the election that the lowest address wins (§6.6.2). It
+ * owns when to ask, never what hosts answered: `Membership` knows that and gives it specific
+ * queries to repeat.
  *
- * What is "on" queries from its start, as the standard's router does. A mode that listens first
- * (edge.md §5) is one more `State`.
+ * "on" queries from its start, as the standard's router does. "auto" is for a LAN that may have a
+ * router already: it asks only after nobody has for Other Querier Present Interval, without a
+ * startup burst, and makes room for any query from a lower address and for one that will not yield.
  *
- * After each fact drain `takeQuery()`, pass each query to `Membership.onQuery` and to the wire.
+ *     state     | fact                                   | next state
+ *     ----------+----------------------------------------+------------------------------------
+ *     off       | any                                    | off
+ *     listening | the interval ends                      | querying
+ *               | auto: a query                          | silent
+ *     querying  | a general query from a lower address   | silent
+ *               | auto: any query from a lower address   | silent
+ *               | auto: a higher one still asks after QI | silent
+ *     silent    | the interval ends                      | querying
+ *               | a general query from a lower address   | silent, the interval starts anew
+ *               | auto: a query                          | silent, the interval starts anew
+ *
+ * A query from our own address, 0.0.0.0 (a proxy query of RFC 4541 §2.1.1) or another family never
+ * is a fact of this table. After each fact drain `takeQuery()`, pass each query to
+ * `Membership.onQuery` and to the wire.
  */
 import { type Address, addressBytes, familyOf } from "../base/address.ts";
 import { assert, unreachable } from "../base/assert.ts";
@@ -15,7 +31,10 @@ import { Ring } from "../base/ring.ts";
 import { limits } from "../limits.ts";
 import type { LanQuery } from "./membership.ts";
 
-export type QuerierMode = "off" | "on";
+export type QuerierMode = "off" | "on" | "auto";
+
+/** The version in which we ask: 2 stands for MLDv1 too, and 3 for MLDv2. */
+export type QuerierVersion = 2 | 3;
 
 /** What the querier reads of the LAN's membership; `Membership` is one. */
 export type LanTimers = {
@@ -26,23 +45,53 @@ export type LanTimers = {
 
 export type QuerierOptions = {
   readonly mode: QuerierMode;
-  /** The address that our queries come from. */
+  /** The address that our queries come from: of "auto" the numerically highest that is usable. */
   readonly address: Address;
+  /** 3 unless given; a querier of an older version makes us ask in 2 (§7.3.1). */
+  readonly version?: QuerierVersion;
   readonly timers: LanTimers;
 };
 
-export type SpecificOutcome = "accepted" | "not-querier" | "sources-full" | "table-full";
+export type SpecificOutcome =
+  | "accepted"
+  | "not-querier"
+  /** Queries of version 2 name no sources. */
+  | "older-version"
+  | "sources-full"
+  | "table-full";
 
+/** `version` is the one in which we ask, or shall ask when it is our turn. */
 export type QuerierState =
   | { readonly kind: "off" }
-  | { readonly kind: "querying"; readonly startupQueries: number; readonly nextMs: number }
-  | { readonly kind: "silent"; readonly querier: Address; readonly untilMs: number };
+  | { readonly kind: "listening"; readonly version: QuerierVersion; readonly untilMs: number }
+  | {
+      readonly kind: "querying";
+      readonly version: QuerierVersion;
+      readonly startupQueries: number;
+      readonly nextMs: number;
+      /** A higher address that asks beside us; it should yield when it hears us. */
+      readonly rival: Rival | undefined;
+    }
+  | {
+      readonly kind: "silent";
+      readonly version: QuerierVersion;
+      /** Who asked last. */
+      readonly querier: Address;
+      readonly untilMs: number;
+    };
+
+type Rival = { readonly sinceMs: number; readonly lastMs: number };
+
+/** What the election reads of a query. */
+export type QueryHeard = Pick<LanQuery, "group" | "version">;
 
 /** Queries of one group that are still to be sent: of the group, and of each source. */
 type Repeats = { group: number; readonly sources: Map<Address, number> };
 
 export class Querier {
+  readonly #mode: QuerierMode;
   readonly #own: Address;
+  readonly #version: QuerierVersion;
   readonly #timers: LanTimers;
   readonly #repeats = new Map<Address, Repeats>();
   readonly #repeatAt = new Deadlines<Address>();
@@ -50,12 +99,11 @@ export class Querier {
   #state: QuerierState;
 
   constructor(options: QuerierOptions, nowMs: number) {
+    this.#mode = options.mode;
     this.#own = options.address;
+    this.#version = options.version ?? 3;
     this.#timers = options.timers;
-    this.#state =
-      options.mode === "off"
-        ? { kind: "off" }
-        : { kind: "querying", startupQueries: limits.robustness, nextMs: nowMs };
+    this.#state = this.#firstState(nowMs);
   }
 
   get isQuerier(): boolean {
@@ -67,21 +115,26 @@ export class Querier {
   }
 
   /**
-   * A query of another router: a general one from a lower address wins (§6.6.2). Call it after
-   * `Membership.onQuery`, which adopts the timers of that query.
+   * A query of another router. Call it after `Membership.onQuery`, which adopts the timers of that
+   * query; queries of version 2 and 3 without Router Alert do not count (RFC 9776 §9.1).
    */
-  onQueryHeard(source: Address, general: boolean, nowMs: number): void {
-    if (this.#state.kind === "off" || !general || !outranks(source, this.#own)) return;
-    const untilMs = nowMs + this.#timers.otherQuerierPresentMs();
-    this.#state = { kind: "silent", querier: source, untilMs };
-    this.#repeats.clear();
-    this.#repeatAt.clear();
-    this.#ready = new Ring(limits.effectsMax);
+  onQueryHeard(source: Address, query: QueryHeard, nowMs: number): void {
+    const rank = rankOf(source, this.#own);
+    const state = this.#state;
+    if (state.kind === "off" || rank === "none") return;
+    const yields = rank === "lower" && query.group === undefined;
+    if (this.#mode === "on" && !yields) return;
+    const counts = state.kind !== "querying" || rank === "lower" || this.#isStubborn(state, nowMs);
+    if (counts) return this.#yield(source, query, nowMs);
+    const sinceMs = this.#rivalOf(state, nowMs)?.sinceMs ?? nowMs;
+    const version = this.#versionBeside(query, state.version);
+    this.#state = { ...state, version, rival: { sinceMs, lastMs: nowMs } };
   }
 
   /** Asks for a group, or for these of its sources: at once, and again until counted out (§8.8). */
   onSpecificQuery(group: Address, sources: readonly Address[], nowMs: number): SpecificOutcome {
     if (this.#state.kind !== "querying") return "not-querier";
+    if (this.#state.version === 2 && sources.length > 0) return "older-version";
     const known = this.#repeats.get(group);
     if (known === undefined && this.#repeats.size >= limits.groupsPerLanMax) return "table-full";
     const repeats = known ?? { group: 0, sources: new Map<Address, number>() };
@@ -96,9 +149,9 @@ export class Querier {
   }
 
   onDeadline(nowMs: number): void {
-    if (this.#state.kind === "silent" && this.#state.untilMs <= nowMs) {
-      this.#state = { kind: "querying", startupQueries: 0, nextMs: nowMs };
-    }
+    const state = this.#state;
+    const waits = state.kind === "silent" || state.kind === "listening";
+    if (waits && state.untilMs <= nowMs) this.#state = querying(0, state.version, nowMs);
     if (this.#state.kind === "querying") this.#readyDue(nowMs);
   }
 
@@ -106,6 +159,7 @@ export class Querier {
     switch (this.#state.kind) {
       case "off":
         return Number.POSITIVE_INFINITY;
+      case "listening":
       case "silent":
         return this.#state.untilMs;
       case "querying":
@@ -118,6 +172,52 @@ export class Querier {
   /** The next query to send now. */
   takeQuery(): LanQuery | undefined {
     return this.#ready.take();
+  }
+
+  #firstState(nowMs: number): QuerierState {
+    switch (this.#mode) {
+      case "off":
+        return { kind: "off" };
+      case "on":
+        return querying(limits.robustness, this.#version, nowMs);
+      case "auto": {
+        const untilMs = nowMs + this.#timers.otherQuerierPresentMs();
+        return { kind: "listening", version: this.#version, untilMs };
+      }
+      default:
+        return unreachable(this.#mode);
+    }
+  }
+
+  /** Silence for Other Querier Present Interval; nothing that was about to be sent is sent. */
+  #yield(querier: Address, query: QueryHeard, nowMs: number): void {
+    assert(this.#state.kind !== "off");
+    // Who takes over speaks the lowest version of those that it gave way to.
+    const before = this.#state.kind === "silent" ? this.#state.version : this.#version;
+    const version = this.#versionBeside(query, before);
+    const untilMs = nowMs + this.#timers.otherQuerierPresentMs();
+    this.#state = { kind: "silent", querier, version, untilMs };
+    this.#repeats.clear();
+    this.#repeatAt.clear();
+    this.#ready = new Ring(limits.effectsMax);
+  }
+
+  /** RFC 9776 §7.3.1: all queriers of a LAN speak the lowest version that one of them has. */
+  #versionBeside(query: QueryHeard, own: QuerierVersion): QuerierVersion {
+    return query.version < 3 ? 2 : own;
+  }
+
+  /** Whether a higher address goes on asking, although our last query came to it meanwhile. */
+  #isStubborn(state: QuerierState & { kind: "querying" }, nowMs: number): boolean {
+    const rival = this.#rivalOf(state, nowMs);
+    return rival !== undefined && nowMs - rival.sinceMs > limits.queryIntervalMs;
+  }
+
+  /** The rival, unless it yielded and is long forgotten. */
+  #rivalOf(state: QuerierState & { kind: "querying" }, nowMs: number): Rival | undefined {
+    const { rival } = state;
+    const isRecent = rival && nowMs - rival.lastMs <= this.#timers.otherQuerierPresentMs();
+    return isRecent ? rival : undefined;
   }
 
   /** Queries that are due; what finds no room stays due until the ready ones are taken. */
@@ -140,12 +240,13 @@ export class Querier {
     this.#push({ group: undefined, sources: [], suppress: false, maxResponseMs: responseMs });
     // §8.6: a quarter of the interval separates startup queries.
     const intervalMs = limits.queryIntervalMs / (startupQueries > 0 ? 4 : 1);
-    this.#state = { kind: "querying", startupQueries, nextMs: nowMs + intervalMs };
+    this.#state = { ...this.#state, startupQueries, nextMs: nowMs + intervalMs };
   }
 
   /**
    * One round of a group's queries (§6.6.3). A first one lowers timers. In a repeated one S says
-   * that somebody has answered: the timer is up again, and routers shall leave it.
+   * that somebody has answered: the timer is up again, and routers shall leave it. Version 2 has no
+   * S, and is not repeated then (RFC 2236 §7, "report received" in Checking Membership).
    */
   #readySpecific(group: Address, nowMs: number): void {
     const repeats = this.#repeats.get(group);
@@ -173,8 +274,12 @@ export class Querier {
   }
 
   #push(query: Pick<LanQuery, "group" | "sources" | "suppress" | "maxResponseMs">): void {
-    const { robustness, queryIntervalMs } = limits;
-    const pushed = this.#ready.push({ ...query, robustness, queryIntervalMs, version: 3 });
+    assert(this.#state.kind === "querying");
+    const { version } = this.#state;
+    // What version 2 cannot say; sources are left of the time before an older querier came.
+    if (version === 2 && (query.suppress || query.sources.length > 0)) return;
+    const { robustness, queryIntervalMs } = version === 2 ? unsaid : limits;
+    const pushed = this.#ready.push({ ...query, robustness, queryIntervalMs, version });
     assert(pushed, "checked by #hasRoom");
   }
 
@@ -186,11 +291,24 @@ export class Querier {
 /** Of one group and round: of the group, of the sources answered, of the other sources. */
 const queriesPerRoundMax = 3;
 
-/** The lower address wins; 0.0.0.0 (a proxy query of RFC 4541) does not take part. */
-function outranks(source: Address, own: Address): boolean {
-  if (familyOf(source) !== familyOf(own)) return false;
-  const [theirs, ours] = [addressBytes(source), addressBytes(own)];
-  if (theirs.every((byte) => byte === 0)) return false;
+/** Queries of version 2 do not say these (RFC 2236 §2). */
+const unsaid = { robustness: 0, queryIntervalMs: 0 } as const;
+
+const querying = (
+  startupQueries: number,
+  version: QuerierVersion,
+  nextMs: number,
+): QuerierState => ({ kind: "querying", startupQueries, version, nextMs, rival: undefined });
+
+/**
+ * Where a querier stands against us: the lower address wins. Of IPv6 only the interface identifier
+ * counts, the low 64 bits (RFC 9777 §7.6.2). "none" does not take part.
+ */
+function rankOf(source: Address, own: Address): "lower" | "higher" | "none" {
+  const takesPart = familyOf(source) === familyOf(own) && source !== "0.0.0.0" && source !== "::";
+  if (!takesPart) return "none";
+  const [theirs, ours] = [addressBytes(source).slice(-8), addressBytes(own).slice(-8)];
   const at = theirs.findIndex((byte, i) => byte !== ours[i]);
-  return at >= 0 && (theirs[at] as number) < (ours[at] as number);
+  if (at < 0) return "none";
+  return (theirs[at] as number) < (ours[at] as number) ? "lower" : "higher";
 }

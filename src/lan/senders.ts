@@ -153,7 +153,9 @@ export class Senders {
     };
   }
 
-  /** The bucket at which the rate window starts: its oldest roll, or the newest if all are older. */
+  /**
+   * The bucket at which the rate window starts: its oldest roll, or the newest if all are older.
+   */
   #windowBucket(nowMs: number): number {
     for (let i = 0; i < bucketCount; i++) {
       const bucket = (this.#bucket + i) % bucketCount;

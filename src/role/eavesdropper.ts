@@ -1,21 +1,30 @@
 /**
- * The Eavesdropper of one LAN: hears IGMP and the headers of data, composes the cores of `lan/`, and
- * tells its Gateway who listens and who sends: a snapshot when the connection stands, then changes.
- * It forwards nothing, and sends nothing on the LAN but queries, and those only where it is asked to
- * be the querier.
+ * The Eavesdropper of one LAN: hears IGMP and the headers of data, composes the cores of `lan/`,
+ * and tells its Gateway who listens and who sends: a snapshot when the connection stands, then
+ * changes. It forwards nothing. On the LAN it sends queries where it is the querier, and router
+ * advertisements (RFC 4286) where it is asked to.
  */
 import type { Address } from "../base/address.ts";
 import { Prng } from "../base/prng.ts";
 import { Ring } from "../base/ring.ts";
 import { Link, type LinkOwner } from "../flow/link.ts";
 import type { Outbox } from "../flow/outbox.ts";
-import { leaveRecord, Membership, reportRecord } from "../lan/membership.ts";
+import { type Finding, Findings } from "../lan/findings.ts";
+import {
+  type IgmpVersion,
+  leaveRecord,
+  Membership,
+  type MembershipRecord,
+  reportRecord,
+} from "../lan/membership.ts";
 import { Querier, type QuerierMode } from "../lan/querier.ts";
+import { RouterDiscovery, type RouterDiscoveryMode } from "../lan/router-discovery.ts";
 import { type Sender, Senders } from "../lan/senders.ts";
 import { limits } from "../limits.ts";
-import { type IgmpMessage, parseIgmp } from "../wire/igmp.ts";
+import { type IgmpPacket, parseIgmp } from "../wire/igmp.ts";
 import { writeQuery } from "../wire/igmp-write.ts";
 import { encodeMessage, type LanSender, type MessageOf } from "../wire/message.ts";
+import { parseMrd, writeMrd } from "../wire/mrd.ts";
 import type { Want } from "../wire/want.ts";
 import type { Effect, LanVoice, Node, Port } from "./node.ts";
 
@@ -26,11 +35,15 @@ export type EavesdropperOptions = {
   readonly incarnation: number;
   readonly gateway: string;
   readonly querier: QuerierMode;
+  readonly routerDiscovery: RouterDiscoveryMode;
   readonly seed: number;
 };
 
-/** Records in one message to the Gateway: far below the bound of a message. */
-const recordsPerMessage = 400;
+/** Text in one message to the Gateway, so that with heads and names it stays within its bound. */
+const textBytesPerMessage = limits.messageBytesMax / 2;
+
+/** One record of a message: which of its four lists, and about how many bytes it takes. */
+type Item = { readonly kind: number; readonly item: unknown; readonly bytes: number };
 
 type Channel = { readonly source: Address; readonly group: Address };
 
@@ -42,15 +55,21 @@ type LanNews = {
 };
 
 export class Eavesdropper implements Node, LinkOwner {
-  readonly counters: Record<string, number> = { igmpPackets: 0, queriesSent: 0 };
+  readonly counters: Record<string, number> = {
+    igmpPackets: 0,
+    queriesSent: 0,
+    advertisementsSent: 0,
+  };
   readonly #options: EavesdropperOptions;
   readonly #voice: LanVoice;
-  readonly #membership = new Membership();
+  readonly #membership: Membership;
   readonly #querier: Querier;
+  readonly #discovery: RouterDiscovery;
+  readonly #findings: Findings;
   readonly #senders: Senders;
   readonly #prng: Prng;
   readonly #effects = new Ring<Effect>(limits.effectsMax);
-  readonly #query = new Uint8Array(limits.packetBytesMax);
+  readonly #packet = new Uint8Array(limits.packetBytesMax);
   #link: Link | undefined;
   #dialMs: number;
   #ratesMs: number;
@@ -60,11 +79,15 @@ export class Eavesdropper implements Node, LinkOwner {
     this.#voice = voice;
     this.#prng = new Prng(options.seed);
     this.#senders = new Senders(options.seed);
-    const { address } = voice;
-    this.#querier = new Querier(
-      { mode: options.querier, address, timers: this.#membership },
-      nowMs,
-    );
+    const { querier: mode, routerDiscovery } = options;
+    // Where nobody asks, nobody refreshes: members must then not lapse by the clock.
+    this.#membership = new Membership(mode === "off" ? "keep" : "lapse");
+    const timers = this.#membership;
+    this.#querier = new Querier({ mode, address: voice.address, timers }, nowMs);
+    const intervalMs = limits.advertisementIntervalMs;
+    const discovery = { mode: routerDiscovery, intervalMs, querying: timers, prng: this.#prng };
+    this.#discovery = new RouterDiscovery(discovery, nowMs);
+    this.#findings = new Findings({ timers }, nowMs);
     this.#dialMs = nowMs;
     this.#ratesMs = nowMs + limits.senderRateWindowMs;
   }
@@ -114,19 +137,32 @@ export class Eavesdropper implements Node, LinkOwner {
     return this.#membership.counts;
   }
 
+  /** What is wrong on the LAN as far as it shows here, the oldest first. */
+  findings(nowMs: number): (Finding & { readonly lan: string })[] {
+    return this.#findings.findings(nowMs).map((finding) => ({ lan: this.lan, ...finding }));
+  }
+
   // Facts from the LAN.
 
   onIgmp(bytes: Uint8Array, length: number, nowMs: number): void {
     this.#count("igmpPackets");
     const packet = parseIgmp(bytes, 0, length);
     if (typeof packet === "string") return this.#count(`fault-${packet}`);
-    this.#onIgmpMessage(packet.message, packet.source, nowMs);
+    this.#onIgmpPacket(packet, nowMs);
+    if (packet.message.kind === "other") this.#onOther(bytes, length, nowMs);
     this.#settle(nowMs);
   }
 
   /** The header of one data packet; call `onDataRead` after the last of a batch. */
-  onData(source: number, group: number, bytes: number, nowMs: number): void {
+  onData(source: number, group: number, bytes: number, ttl: number, nowMs: number): void {
     this.#senders.onPacket(source, group, bytes, nowMs);
+    this.#findings.onDataTtl(ttl, source, group, nowMs);
+  }
+
+  /** The process ends: say so where switches listen to our advertisements. */
+  onExit(): void {
+    this.#discovery.onExit();
+    this.#advertise();
   }
 
   onDataRead(nowMs: number): void {
@@ -160,6 +196,8 @@ export class Eavesdropper implements Node, LinkOwner {
   onDeadline(nowMs: number): void {
     this.#membership.onDeadline(nowMs);
     this.#querier.onDeadline(nowMs);
+    this.#discovery.onDeadline(nowMs);
+    this.#findings.onDeadline(nowMs);
     this.#senders.onDeadline(nowMs);
     this.#link?.onDeadline(nowMs);
     this.#checkLink();
@@ -178,6 +216,8 @@ export class Eavesdropper implements Node, LinkOwner {
     return Math.min(
       this.#membership.nextDeadlineMs(),
       this.#querier.nextDeadlineMs(),
+      this.#discovery.nextDeadlineMs(),
+      this.#findings.nextDeadlineMs(),
       this.#senders.nextDeadlineMs(),
       this.#link?.nextDeadlineMs() ?? this.#dialMs,
       this.#ratesMs,
@@ -215,26 +255,46 @@ export class Eavesdropper implements Node, LinkOwner {
     link.close("an Eavesdropper has no neighbours");
   }
 
-  #onIgmpMessage(message: IgmpMessage, source: Address, nowMs: number): void {
+  #onIgmpPacket({ message, source, routerAlert }: IgmpPacket, nowMs: number): void {
     switch (message.kind) {
       case "query":
         // First the timers of that query, then the silence that is reckoned by them.
         this.#membership.onQuery(message, nowMs);
-        return this.#querier.onQueryHeard(source, message.group === undefined, nowMs);
+        this.#findings.onQuery({ ...message, source, isOurs: false }, nowMs);
+        // Without Router Alert only version 1 takes part in elections (RFC 9776 §9.1).
+        if (routerAlert || message.version === 1)
+          this.#querier.onQueryHeard(source, message, nowMs);
+        return;
       case "report":
-        this.#membership.onRecord(reportRecord(message.group), source, message.version, nowMs);
-        return;
+        return this.#onRecord(reportRecord(message.group), source, message.version, nowMs);
       case "leave":
-        this.#membership.onRecord(leaveRecord(message.group), source, 2, nowMs);
-        return;
+        return this.#onRecord(leaveRecord(message.group), source, 2, nowMs);
       case "report3":
-        for (const record of message.records) {
-          this.#membership.onRecord(record, source, 3, nowMs);
-        }
+        for (const record of message.records) this.#onRecord(record, source, 3, nowMs);
         return;
       case "other":
         return this.#count("otherIgmp");
     }
+  }
+
+  #onRecord(
+    record: MembershipRecord,
+    reporter: Address,
+    version: IgmpVersion,
+    nowMs: number,
+  ): void {
+    const { group, type, sources } = record;
+    const outcome = this.#membership.onRecord(record, reporter, version, nowMs);
+    this.#findings.onRecord({ group, reporter, version, outcome }, nowMs);
+    const leaves = type === "to-in" && sources.length === 0 && outcome === "accepted";
+    if (leaves) this.#findings.onLeave(group, nowMs);
+  }
+
+  /** A switch that looks for routers gets its answer (RFC 4286 §4). */
+  #onOther(bytes: Uint8Array, length: number, nowMs: number): void {
+    const packet = parseMrd(bytes, 0, length);
+    if (typeof packet === "string" || packet.message.kind !== "solicitation") return;
+    this.#discovery.onSolicitation(nowMs);
   }
 
   /** After any fact: queries go out, and what changed goes to the Gateway. */
@@ -246,11 +306,13 @@ export class Eavesdropper implements Node, LinkOwner {
         this.#querier.onSpecificQuery(e.group, e.sources, nowMs);
       } else {
         const want = this.#membership.want(e.group);
+        this.#findings.onWant(e.group, want !== undefined);
         if (want) wants.push(want);
         else lapsed.push(e.group);
       }
     }
     this.#sendQueries(nowMs);
+    this.#advertise();
     const appeared: LanSender[] = [];
     const silent: Channel[] = [];
     for (let e = this.#senders.takeEffect(); e; e = this.#senders.takeEffect()) {
@@ -263,10 +325,24 @@ export class Eavesdropper implements Node, LinkOwner {
 
   #sendQueries(nowMs: number): void {
     for (let query = this.#querier.takeQuery(); query; query = this.#querier.takeQuery()) {
+      const source = this.#voice.address;
       this.#membership.onQuery(query, nowMs);
-      const length = writeQuery(this.#query, { ...query, source: this.#voice.address, version: 3 });
-      this.#voice.send(this.#query, length);
+      this.#findings.onQuery({ ...query, source, isOurs: true }, nowMs);
+      const version = query.version === 3 ? 3 : 2;
+      this.#voice.send(this.#packet, writeQuery(this.#packet, { ...query, source, version }));
       this.#count("queriesSent");
+    }
+  }
+
+  #advertise(): void {
+    for (let e = this.#discovery.takeEffect(); e; e = this.#discovery.takeEffect()) {
+      const source = this.#voice.address;
+      const message =
+        e.kind === "advertise"
+          ? { ...e, kind: "advertisement" as const }
+          : { kind: "termination" as const };
+      this.#voice.send(this.#packet, writeMrd(this.#packet, { source, message }));
+      this.#count("advertisementsSent");
     }
   }
 
@@ -274,21 +350,26 @@ export class Eavesdropper implements Node, LinkOwner {
   #tell(news: LanNews, full = false): void {
     if (this.#link?.isUp !== true) return;
     const { wants = [], lapsed = [], senders = [], silent = [] } = news;
-    const most = Math.max(wants.length, lapsed.length, senders.length, silent.length);
-    if (most === 0 && !full) return;
-    for (let from = 0; from < Math.max(most, 1); from += recordsPerMessage) {
-      const part = <Item>(items: readonly Item[]): Item[] =>
-        items.slice(from, from + recordsPerMessage);
+    const list = [wants, lapsed, senders, silent].flatMap((items, kind): Item[] =>
+      items.map((item) => ({ kind, item, bytes: bytesOf(item) })),
+    );
+    if (list.length === 0 && !full) return;
+    let from = 0;
+    do {
+      const to = endOfMessage(list, from);
+      const part = <Kind>(of: number): Kind[] =>
+        list.slice(from, to).flatMap(({ kind, item }) => (kind === of ? [item as Kind] : []));
       const message: MessageOf<"lan"> = {
         kind: "lan",
         full: full && from === 0,
-        wants: part(wants),
-        lapsed: part(lapsed),
-        senders: part(senders),
-        silent: part(silent),
+        wants: part<Want>(0),
+        lapsed: part<Address>(1),
+        senders: part<LanSender>(2),
+        silent: part<Channel>(3),
       };
       this.#link.sendMessage(0, encodeMessage(message));
-    }
+      from = to;
+    } while (from < list.length);
   }
 
   #checkLink(): void {
@@ -303,6 +384,19 @@ export class Eavesdropper implements Node, LinkOwner {
   #count(what: string): void {
     this.counters[what] = (this.counters[what] ?? 0) + 1;
   }
+}
+
+const bytesOf = (item: Want | Address | LanSender | Channel): number => JSON.stringify(item).length;
+
+/** Behind the last item that fits into one message with that at `from`. */
+function endOfMessage(list: readonly Item[], from: number): number {
+  let to = from;
+  let bytes = 0;
+  while (to < list.length && (to === from || bytes < textBytesPerMessage)) {
+    bytes += (list[to] as Item).bytes;
+    to++;
+  }
+  return to;
 }
 
 const lanSender = (sender: Sender): LanSender => ({

@@ -120,7 +120,8 @@ describe("faults name their place", () => {
 
   test("an unknown key without a near one lists the keys", () => {
     expect(faultsOfText("eavesdropper:\n  colour: red\n")).toEqual([
-      "f.yaml:2:3: eavesdropper.colour: unknown key; the keys here are gateway, querier",
+      "f.yaml:2:3: eavesdropper.colour: unknown key; " +
+        "the keys here are gateway, querier, router_discovery",
     ]);
   });
 

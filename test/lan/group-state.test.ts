@@ -10,6 +10,7 @@ import {
   type Step,
   sourceCount,
   wantOf,
+  withTimers,
 } from "../../src/lan/group-state.ts";
 
 // A state is written as in the RFC: `IN(a5 b7)` is INCLUDE with timers of a ending at 5 and of b
@@ -114,6 +115,13 @@ describe("RFC 9776 §6.6.1 timers that a query lowers", () => {
     const lowered = afterQuery(state(before), words(sources).map(sourceOf), 10);
     expect(stateText(lowered)).toBe(after);
   });
+});
+
+test.each([
+  ["IN(a5 b7)", "IN(a6 b8)"],
+  ["EX(a5|c|9)", "EX(a6|c|10)"],
+])("%s with its timers moved is %s", (before, after) => {
+  expect(stateText(withTimers(state(before), (untilMs) => untilMs + 1))).toBe(after);
 });
 
 test("the next timer is the earliest of the group's and the sources'", () => {

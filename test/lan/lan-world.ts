@@ -13,19 +13,20 @@ import {
   type MembershipRecord,
   reportRecord,
 } from "../../src/lan/membership.ts";
-import { Querier } from "../../src/lan/querier.ts";
+import { Querier, type QuerierMode } from "../../src/lan/querier.ts";
 import { sameWant, unionOfWants, type Want } from "../../src/wire/want.ts";
 
 const turnsMax = 1_000_000;
 
 export class Eavesdropper {
   readonly address: Address;
-  readonly membership = new Membership();
+  readonly membership: Membership;
   readonly querier: Querier;
 
-  constructor(own: Address, nowMs: number) {
+  constructor(own: Address, mode: QuerierMode, nowMs: number) {
     this.address = own;
-    this.querier = new Querier({ mode: "on", address: own, timers: this.membership }, nowMs);
+    this.membership = new Membership(mode === "off" ? "keep" : "lapse");
+    this.querier = new Querier({ mode, address: own, timers: this.membership }, nowMs);
   }
 
   nextDeadlineMs(): number {
@@ -39,7 +40,7 @@ export class Eavesdropper {
 
   onQueryHeard(query: LanQuery, source: Address, nowMs: number): void {
     this.membership.onQuery(query, nowMs);
-    this.querier.onQueryHeard(source, query.group === undefined, nowMs);
+    this.querier.onQueryHeard(source, query, nowMs);
   }
 
   /** Queries that go onto the LAN now. */
@@ -117,7 +118,9 @@ export class LanWorld {
   /** The share of messages that a receiver misses. */
   loss = 0;
   readonly hosts: readonly Host[];
-  readonly eavesdroppers: readonly Eavesdropper[];
+  readonly eavesdroppers: Eavesdropper[] = [];
+  /** Every query that was sent, in order. */
+  readonly sent: { readonly atMs: number; readonly from: Address }[] = [];
   readonly #prng: Prng;
   readonly #answers = new Deadlines<{ host: Host; query: LanQuery }>();
 
@@ -127,7 +130,17 @@ export class LanWorld {
       { length: hostCount },
       (_, i) => new Host(address(`192.0.2.${100 + i}`), i % 4 === 3 ? 2 : 3),
     );
-    this.eavesdroppers = [1, 9].map((last) => new Eavesdropper(address(`192.0.2.${last}`), 0));
+  }
+
+  /** A node that comes up now; a router is one that is "on". */
+  start(own: string, mode: QuerierMode): Eavesdropper {
+    const node = new Eavesdropper(address(own), mode, this.nowMs);
+    this.eavesdroppers.push(node);
+    return node;
+  }
+
+  stop(node: Eavesdropper): void {
+    this.eavesdroppers.splice(this.eavesdroppers.indexOf(node), 1);
   }
 
   change(host: Host, group: Address, next: Want | undefined): void {
@@ -176,6 +189,7 @@ export class LanWorld {
   }
 
   #deliver(query: LanQuery, from: Eavesdropper): void {
+    this.sent.push({ atMs: this.nowMs, from: from.address });
     for (const other of this.eavesdroppers) {
       if (other === from || this.#isLost()) continue;
       other.onQueryHeard(query, from.address, this.nowMs);

@@ -9,12 +9,18 @@ import {
   reportRecord,
 } from "../../src/lan/membership.ts";
 
+import type { Unqueried } from "../../src/lan/observed-querier.ts";
+
 export const group = address("233.252.0.1");
 export const host = address("192.0.2.10");
 
 /** A membership with the clock and the short calls that the tests below want. */
 export class Lan {
-  readonly membership = new Membership();
+  readonly membership: Membership;
+
+  constructor(unqueried: Unqueried = "lapse") {
+    this.membership = new Membership(unqueried);
+  }
 
   record(
     type: RecordType,

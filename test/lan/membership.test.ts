@@ -364,6 +364,23 @@ describe("reporters, for people", () => {
   });
 });
 
+describe("groups that no host needs to report", () => {
+  test.each([
+    ["RFC 4541 §2.1.2 224.0.0.0/24", "224.0.0.251", "link-scope"],
+    ["RFC 5771 §5 the block behind it", "224.0.1.1", "accepted"],
+    ["RFC 9777 §6 all nodes", "ff02::1", "link-scope"],
+    ["RFC 9777 §6 other groups of the link are reported", "ff02::fb", "accepted"],
+    ["RFC 9777 §6 scope 0", "ff00::1:2", "link-scope"],
+    ["RFC 9777 §6 scope 1, any flags", "ff11::1", "link-scope"],
+    ["RFC 4291 §2.7 scope 14", "ff0e::1", "accepted"],
+  ] as const)("%s: %s", (_, text, outcome) => {
+    const lan = new Lan();
+    expect(lan.record("is-ex", [], 0, { group: address(text) })).toBe(outcome);
+    expect(lan.membership.counts[outcome]).toBe(1);
+    expect(lan.membership.groupCount).toBe(outcome === "accepted" ? 1 : 0);
+  });
+});
+
 test("MLD records take the same way", () => {
   const lan = new Lan();
   const [to, source] = [address("ff0e::1234"), address("2001:db8::1")];
