@@ -50,16 +50,17 @@ export class Entries {
   /** Takes the whole change or nothing. A Flow ID that stands with other content is in use. */
   change(change: EntryChange): EntryOutcome {
     if (!this.fence.admits(change.epoch)) return "stale-epoch";
-    const removed = new Set(change.remove);
-    let size = this.#byFlow.size - change.remove.filter((flow) => this.#byFlow.has(flow)).length;
+    const removed = new Set(change.remove.filter((flow) => this.#byFlow.has(flow)));
+    const added = new Map<number, Entry>();
     for (const entry of change.install) {
-      const standing = removed.has(entry.flow) ? undefined : this.#byFlow.get(entry.flow);
-      if (!standing) size++;
+      const { flow } = entry;
+      const standing = added.get(flow) ?? (removed.has(flow) ? undefined : this.#byFlow.get(flow));
+      if (!standing) added.set(flow, entry);
       else if (entryText(standing) !== entryText(entry)) return "flow-in-use";
     }
-    if (size > limits.entriesMax) return "table-full";
+    if (this.#byFlow.size - removed.size + added.size > limits.entriesMax) return "table-full";
     for (const flow of removed) this.#byFlow.delete(flow);
-    for (const entry of change.install) this.#byFlow.set(entry.flow, entry);
+    for (const [flow, entry] of added) this.#byFlow.set(flow, entry);
     return "installed";
   }
 

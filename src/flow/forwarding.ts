@@ -128,8 +128,11 @@ export class Forwarding {
 const parentNumber = (entry: Entry): number =>
   entry.parent === undefined ? gatewayNumber : siteNumber(entry.parent);
 
-/** Neighbours first, the own Gateway last; the parent is never among them. */
+/** Neighbours first, each once, the own Gateway last; parent and ingress are never among them. */
 function childNumbers(entry: Entry): number[] {
-  const children = entry.children.filter((child) => child !== entry.parent).map(siteNumber);
+  const { parent, ingress } = entry;
+  const children = [...new Set(entry.children)]
+    .filter((child) => child !== parent && child !== ingress)
+    .map(siteNumber);
   return entry.local && entry.parent !== undefined ? [...children, gatewayNumber] : children;
 }

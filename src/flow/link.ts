@@ -21,6 +21,7 @@ import {
   fabricHash,
   type Hello,
   helloBytes,
+  helloFlags,
   parseHello,
   type PeerHello,
   writeHello,
@@ -30,7 +31,7 @@ import { Outbox } from "./outbox.ts";
 
 export interface LinkOwner {
   /** Undefined when the peer may stay, else the reason, which is sent to it. */
-  welcome(link: Link, peer: PeerHello): string | undefined;
+  welcome(link: Link, peer: PeerHello, nowMs: number): string | undefined;
   onLinkUp(link: Link, nowMs: number): void;
   /** Whole data frames in `bytes[from, to)`, borrowed. */
   onLinkData(link: Link, bytes: Uint8Array, from: number, to: number, nowMs: number): void;
@@ -42,6 +43,9 @@ export type LinkState =
   | { readonly kind: "greeting"; readonly sinceMs: number }
   | { readonly kind: "up"; readonly sinceMs: number }
   | { readonly kind: "closed"; readonly reason: string };
+
+/** Why both ends of a connection that leads to its own sender close it. */
+export const ledToItself = "led-to-itself";
 
 export class Link {
   readonly port: number;
@@ -82,7 +86,7 @@ export class Link {
     this.#heardMs = nowMs;
     this.#heartbeatMs = nowMs + limits.heartbeatIntervalMs;
     this.#nowMs = nowMs;
-    if (this.dialled) this.#sendHello();
+    if (this.dialled) this.#sendHello(helloFlags.agreed);
   }
 
   get state(): LinkState {
@@ -137,7 +141,7 @@ export class Link {
     return this.#state.reason;
   }
 
-  /** Queues whole data frames; those that do not fit are dropped, counted, and their number told. */
+  /** Queues whole data frames; answers how many did not fit, which are dropped and counted. */
   sendData(bytes: Uint8Array, from: number, to: number, frames: number): number {
     const end = this.outbox.pushData(bytes, from, to);
     if (end === to) {
@@ -160,13 +164,12 @@ export class Link {
     if (!this.#sendControl(header, payload)) this.close("control-lane-full");
   }
 
+  /** Says that a neighbour is linked, or is not; a full control lane ends the link as above. */
   sendNeighbour(site: number, up: boolean, name: string): void {
     const payload = new TextEncoder().encode(name);
     const flags = up ? 1 : 0;
-    this.#sendControl(
-      { type: frameType.neighbour, payloadBytes: payload.length, site, flags },
-      payload,
-    );
+    const header = { type: frameType.neighbour, payloadBytes: payload.length, site, flags };
+    if (!this.#sendControl(header, payload)) this.close("control-lane-full");
   }
 
   /** Ends the link; the reason travels to the peer if it still can. */
@@ -179,6 +182,9 @@ export class Link {
 
   onDataFrames(bytes: Uint8Array, from: number, to: number): void {
     if (this.#state.kind !== "up") return this.close("data-before-hello");
+    for (let at = from; at < to; at += frameHeaderBytes + framePayloadBytes(bytes, at)) {
+      this.counters.framesIn++;
+    }
     this.#owner.onLinkData(this, bytes, from, to, this.#nowMs);
   }
 
@@ -191,7 +197,7 @@ export class Link {
     }
     if (this.#state.kind === "greeting") {
       if (type !== frameType.hello) return this.close("no-hello-first");
-      return this.#greet(bytes, payloadAt, to);
+      return this.#greet(bytes, from, to);
     }
     switch (type) {
       case frameType.hello:
@@ -223,12 +229,16 @@ export class Link {
   }
 
   #greet(bytes: Uint8Array, from: number, to: number): void {
-    const peer = parseHello(bytes, from, to);
+    const peer = parseHello(bytes, from + frameHeaderBytes, to);
     if (typeof peer === "string") return this.close(peer);
     if (peer.fabricHash !== fabricHash(this.#hello.fabric)) return this.close("another-fabric");
-    const refusal = this.#owner.welcome(this, peer);
-    if (!this.dialled) this.#sendHello();
+    const refusal = isSame(peer, this.#hello)
+      ? ledToItself
+      : this.#owner.welcome(this, peer, this.#nowMs);
+    const flags = refusal === undefined ? helloFlags.agreed : helloFlags.refused;
+    if (!this.dialled) this.#sendHello(flags);
     if (refusal !== undefined) return this.close(refusal);
+    if (frameFlags(bytes, from) === helloFlags.refused) return; // the reason follows
     this.#peer = peer;
     this.#state = { kind: "up", sinceMs: this.#nowMs };
     this.#heartbeatMs = this.#nowMs;
@@ -245,8 +255,8 @@ export class Link {
     this.rttMs = this.rttMs === undefined ? sampleMs : this.rttMs + (sampleMs - this.rttMs) / 8;
   }
 
-  #sendHello(): void {
-    this.outbox.pushControl(this.#scratch, 0, writeHello(this.#scratch, 0, this.#hello));
+  #sendHello(flags: number): void {
+    this.outbox.pushControl(this.#scratch, 0, writeHello(this.#scratch, 0, this.#hello, flags));
   }
 
   #sendControl(header: FrameHeader, payload?: Uint8Array): boolean {
@@ -258,6 +268,9 @@ export class Link {
     return queued;
   }
 }
+
+const isSame = (peer: PeerHello, own: Hello): boolean =>
+  peer.kind === own.kind && peer.name === own.name && peer.incarnation === own.incarnation;
 
 const micros = (nowMs: number): number => Math.round(nowMs * 1000);
 

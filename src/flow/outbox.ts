@@ -26,6 +26,14 @@ export class Outbox {
     return this.#data.size === 0 && this.#control.size === 0;
   }
 
+  /** Data frames of which no byte has left, counted one by one. */
+  get waitingDataFrames(): number {
+    let frames = 0;
+    let at = this.#open === this.#data ? this.#openBytes : 0;
+    for (; at < this.#data.size; at += frameHeaderBytes + this.#data.peekU32(at)) frames++;
+    return frames;
+  }
+
   /** Queues whole control frames; false when the lane is full. */
   pushControl(bytes: Uint8Array, from: number, to: number): boolean {
     return this.#control.push(bytes, from, to);
@@ -62,13 +70,6 @@ export class Outbox {
       if (taken > 0) this.#took(lane, taken);
       if (taken < offered) return;
     }
-  }
-
-  clear(): void {
-    this.#control.clear();
-    this.#data.clear();
-    this.#open = undefined;
-    this.#openBytes = 0;
   }
 
   /** Walks the frames that left, to know whether one was cut. */

@@ -17,7 +17,7 @@ export type Port = number;
 export type Effect =
   /** Open a connection; the answer is `onConnected` or `onDialFailed`, with the same tag. */
   | { readonly kind: "dial"; readonly endpoint: string; readonly tag: string }
-  /** Close a connection after its outbox has drained; `onClosed` does not follow. */
+  /** Close a connection, its outbox first if the far end takes it; `onClosed` follows. */
   | { readonly kind: "close"; readonly port: Port }
   | { readonly kind: "log"; readonly level: "info" | "warning"; readonly text: string };
 
@@ -53,7 +53,7 @@ export interface SiteInterface {
   allow(want: Want): void;
   /** No packet of the group shall be handed over. */
   forbid(group: Address): void;
-  /** Puts a packet on the LANs of the bit mask, in the order of `lans`; bytes stand until `flush`. */
+  /** Puts a packet on the LANs of the bit mask, in `lans` order; bytes stand until `flush`. */
   emit(lans: number, bytes: Uint8Array, from: number, length: number): void;
   flush(): void;
   counters(): SiteCounters;

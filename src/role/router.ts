@@ -6,7 +6,7 @@ import { Prng } from "../base/prng.ts";
 import { Ring } from "../base/ring.ts";
 import { Entries, type EntryOutcome } from "../flow/entries.ts";
 import { type FlowCounters, Forwarding, gatewayNumber } from "../flow/forwarding.ts";
-import { Link, type LinkOwner } from "../flow/link.ts";
+import { ledToItself, Link, type LinkOwner } from "../flow/link.ts";
 import { Neighbours } from "../flow/neighbours.ts";
 import type { Outbox } from "../flow/outbox.ts";
 import { limits } from "../limits.ts";
@@ -38,9 +38,12 @@ export type LinkView = {
 export class Router implements Node, LinkOwner {
   readonly entries = new Entries();
   readonly counters = {
+    /** Callers turned away unheard: too many links, or too many that have not greeted. */
     linksRefused: 0,
     linksReplaced: 0,
     linksLost: 0,
+    /** Data frames that waited on a link when it ended. */
+    framesLostWithLinks: 0,
     messagesUndelivered: 0,
     messagesRefused: 0,
   };
@@ -58,7 +61,10 @@ export class Router implements Node, LinkOwner {
     this.#options = options;
     const prng = new Prng(options.seed);
     this.#neighbours = new Neighbours(options.site, options.contacts, prng, nowMs);
-    this.#forwarding = new Forwarding(options.site, this.entries, (site) => this.#bySite.get(site));
+    this.#forwarding = new Forwarding(options.site, this.entries, (site) => {
+      const link = this.#bySite.get(site);
+      return link?.isUp ? link : undefined;
+    });
   }
 
   get site(): string {
@@ -107,7 +113,7 @@ export class Router implements Node, LinkOwner {
   // Facts from the loop.
 
   onConnected(port: Port, tag: string | undefined, nowMs: number): void {
-    if (tag === undefined && this.#links.size >= limits.linksMax) {
+    if (tag === undefined && !this.#hasRoom()) {
       this.counters.linksRefused++;
       this.#effects.push({ kind: "close", port });
       return;
@@ -169,19 +175,20 @@ export class Router implements Node, LinkOwner {
 
   // What links report.
 
-  welcome(link: Link, peer: PeerHello): string | undefined {
+  welcome(link: Link, peer: PeerHello, nowMs: number): string | undefined {
     if (peer.kind === "eavesdropper") return "an Eavesdropper reports to its Gateway";
     if (peer.kind === "gateway") {
-      return peer.name === this.site ? undefined : `this is the Router of ${this.site}`;
+      const isOwn = peer.name === this.site && !link.dialled;
+      return isOwn ? undefined : `this is the Router of ${this.site}`;
     }
-    if (peer.name === this.site) return `two sites are named ${this.site}, or it dialled itself`;
+    if (peer.name === this.site) return `two sites are named ${this.site}: rename one`;
     const standing = this.#bySite.get(siteNumber(peer.name));
     if (!standing?.peer) return undefined;
     if (standing.peer.name !== peer.name) {
       return `sites ${peer.name} and ${standing.peer.name} have one number: rename one`;
     }
     if (this.#prevails(link, standing, peer)) return undefined;
-    this.#neighbours.onLinked(peer.name, this.#endpoints.get(link.port));
+    this.#neighbours.onLinked(peer.name, this.#endpoints.get(link.port), nowMs);
     return "the other connection stays";
   }
 
@@ -196,8 +203,8 @@ export class Router implements Node, LinkOwner {
       this.#settle(standing, nowMs);
     }
     if (peer.kind === "gateway") return this.#greetGateway(link);
-    this.#neighbours.onLinked(peer.name, this.#endpoints.get(link.port));
-    this.#bySite.get(gatewayNumber)?.sendNeighbour(number, true, peer.name);
+    this.#neighbours.onLinked(peer.name, this.#endpoints.get(link.port), nowMs);
+    this.#tellGateway(number, true, peer.name, nowMs);
     this.#log("info", `link to ${peer.name} is up (${link.dialled ? "dialled" : "accepted"})`);
   }
 
@@ -205,13 +212,17 @@ export class Router implements Node, LinkOwner {
     this.#forwarding.forward(numberOf(link.peer as PeerHello), bytes, from, to);
   }
 
-  /** From the Gateway: to a neighbour, or to this Router (site 0). From a neighbour: to the Gateway. */
+  /** From its Gateway to a neighbour or this Router (site 0); from a neighbour to the Gateway. */
   onLinkMessage(link: Link, site: number, payload: Uint8Array, nowMs: number): void {
     const peer = link.peer as PeerHello;
     if (peer.kind === "gateway" && site === 0) return this.#onGatewayMessage(payload, nowMs);
     const to = this.#bySite.get(peer.kind === "gateway" ? site : gatewayNumber);
-    if (to) to.sendMessage(numberOf(peer), payload);
-    else this.counters.messagesUndelivered++;
+    if (!to) {
+      this.counters.messagesUndelivered++;
+      return;
+    }
+    to.sendMessage(numberOf(peer), payload);
+    this.#settle(to, nowMs);
   }
 
   onLinkNeighbour(link: Link): void {
@@ -236,13 +247,32 @@ export class Router implements Node, LinkOwner {
     }
   }
 
+  /** A link that its own full lane closes here is settled at once. */
+  #tellGateway(number: number, up: boolean, name: string, nowMs: number): void {
+    const gateway = this.#bySite.get(gatewayNumber);
+    if (!gateway) return;
+    gateway.sendNeighbour(number, up, name);
+    this.#settle(gateway, nowMs);
+  }
+
+  #hasRoom(): boolean {
+    if (this.#links.size >= limits.linksMax) return false;
+    let pending = 0;
+    for (const { state } of this.#links.values()) if (state.kind === "greeting") pending++;
+    return pending < limits.pendingLinksMax;
+  }
+
   /**
-   * Both ends must keep the same one of two connections: the one that the lower site name dialled;
-   * of two with the same dialler the newer, since nobody dials a site it knows to be linked.
+   * Both ends must keep the same one of two connections: that of the peer's later life; else the
+   * one that the lower site name dialled; of two with the same dialler the newer, since nobody
+   * dials a site it knows to be linked. Greetings of two connections may cross, so the dialler
+   * goes by the order in which it greeted, which is that of its ports.
    */
   #prevails(link: Link, standing: Link, peer: PeerHello): boolean {
-    if (link.dialled === standing.dialled) return true;
-    return link.dialled === this.site < peer.name;
+    const known = (standing.peer as PeerHello).incarnation;
+    if (peer.incarnation !== known) return peer.incarnation > known;
+    if (link.dialled !== standing.dialled) return link.dialled === this.site < peer.name;
+    return !link.dialled || link.port > standing.port;
   }
 
   /** After a fact: if the link has closed, tell who must know and have its connection closed. */
@@ -251,9 +281,10 @@ export class Router implements Node, LinkOwner {
     if (reason === undefined) return;
     const { peer, port } = link;
     this.#effects.push({ kind: "close", port });
+    this.counters.framesLostWithLinks += link.outbox.waitingDataFrames;
     const endpoint = this.#endpoints.get(port);
     if (!peer) {
-      const self = reason.includes("dialled itself");
+      const self = reason === ledToItself;
       if (endpoint !== undefined) this.#neighbours.onDialFailed(endpoint, nowMs, self);
       if (!self) this.#log("info", `no link with ${endpoint ?? "a caller"}: ${reason}`);
       return;
@@ -265,7 +296,7 @@ export class Router implements Node, LinkOwner {
     this.#log("warning", `${peer.kind} ${peer.name} is gone: ${reason}`);
     if (peer.kind === "gateway") return;
     this.#neighbours.onUnlinked(peer.name, nowMs);
-    this.#bySite.get(gatewayNumber)?.sendNeighbour(number, false, peer.name);
+    this.#tellGateway(number, false, peer.name, nowMs);
   }
 
   #log(level: "info" | "warning", text: string): void {

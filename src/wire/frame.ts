@@ -1,6 +1,6 @@
 /**
- * The link protocol: what runs on the one TCP connection between two sites, and between the roles of
- * one site. A stream of frames, each with a fixed header, big-endian, length first:
+ * The link protocol: what runs on the one TCP connection between two sites, and between the roles
+ * of one site. A stream of frames, each with a fixed header, big-endian, length first:
  *
  *      0               1               2               3
  *     +---------------+---------------+---------------+---------------+
@@ -43,7 +43,7 @@ export const frameType = {
   data: 2,
   ping: 3,
   pong: 4,
-  /** CBOR from a Gateway to a Gateway, or between the roles of a site; opaque to transit Routers. */
+  /** CBOR between Gateways, or between the roles of a site; opaque to transit Routers. */
   message: 5,
   /** A Router tells its Gateway that a neighbour site is linked (flags 1) or not (flags 0). */
   neighbour: 6,

@@ -4,10 +4,12 @@
  *   0  magic "FCST"   4  lowest and highest frame version spoken (u8, u8)
  *   6  kind (u8)      7  bytes of the site's name (u8)
  *   8  incarnation of the sender (u64)      16  hash of the fabric's name (u32)
- *  20  zero (u32)     24  name of the site (or LAN), ASCII, zero-filled to 64 bytes
+ *  20  zero (u32)     24  name of the site, or `site/lan`, ASCII, zero-filled to 80 bytes
  *
- * The dialling end sends first; the accepting end answers once it has agreed.
+ * The dialling end sends first. The accepting end answers with its own, so that the dialler learns
+ * whom it met: with frame flags 0 when it has agreed, 1 when it refuses and a BYE says why.
  */
+import { assert } from "../base/assert.ts";
 import { hash32 } from "../base/prng.ts";
 import { readU32, readU53, writeU32, writeU53 } from "../base/bytes.ts";
 import { limits } from "../limits.ts";
@@ -25,7 +27,9 @@ const at = {
 } as const;
 const magic = 0x46435354;
 
-export const helloBytes = 24 + limits.siteNameBytesMax;
+/** A site, a slash and the name of a network interface, which is at most 15 bytes. */
+export const helloNameBytesMax = limits.siteNameBytesMax + 16;
+export const helloBytes = 24 + helloNameBytesMax;
 
 /** Who speaks: the Router of another site, or a role of the same site. */
 export const helloKinds = ["router", "gateway", "eavesdropper"] as const;
@@ -51,16 +55,24 @@ export const fabricHash = (fabric: string): number => hash32(`fabric ${fabric}`)
 /** A site's number in frame headers: a hash of its name, never 0. */
 export const siteNumber = (site: string): number => hash32(`site ${site}`) || 1;
 
+export const helloFlags = { agreed: 0, refused: 1 } as const;
+
 /** Writes the whole HELLO frame and returns its length. */
-export function writeHello(into: Uint8Array, from: number, hello: Hello): number {
+export function writeHello(
+  into: Uint8Array,
+  from: number,
+  hello: Hello,
+  flags: number = helloFlags.agreed,
+): number {
   const body = from + frameHeaderBytes;
   into.fill(0, from, body + helloBytes);
-  writeFrameHeader(into, from, { type: frameType.hello, payloadBytes: helloBytes });
+  writeFrameHeader(into, from, { type: frameType.hello, payloadBytes: helloBytes, flags });
   writeU32(into, body + at.magic, magic);
   into[body + at.versionMin] = frameVersion;
   into[body + at.versionMax] = frameVersion;
   into[body + at.kind] = helloKinds.indexOf(hello.kind) + 1;
   const name = new TextEncoder().encode(hello.name);
+  assert(name.length <= helloNameBytesMax, () => `a greeting cannot hold the name ${hello.name}`);
   into[body + at.nameBytes] = name.length;
   writeU53(into, body + at.incarnation, hello.incarnation);
   writeU32(into, body + at.fabric, fabricHash(hello.fabric));
@@ -77,7 +89,7 @@ export function parseHello(bytes: Uint8Array, from: number, to: number): PeerHel
   const kind = helloKinds[(bytes[from + at.kind] ?? 0) - 1];
   if (kind === undefined) return "hello-kind";
   const nameBytes = bytes[from + at.nameBytes] ?? 0;
-  if (nameBytes === 0 || nameBytes > limits.siteNameBytesMax) return "hello-name";
+  if (nameBytes === 0 || nameBytes > helloNameBytesMax) return "hello-name";
   const name = String.fromCharCode(...bytes.subarray(from + at.name, from + at.name + nameBytes));
   if (!/^[a-z0-9][a-zA-Z0-9/._:@-]*$/.test(name)) return "hello-name";
   const incarnation = readU53(bytes, from + at.incarnation);

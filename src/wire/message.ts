@@ -1,10 +1,16 @@
 /**
  * Control messages between roles: CBOR through the bounded codec, then one valibot schema per kind.
- * Sites' rows, the digests of gossip, what an Eavesdropper tells its Gateway, and which neighbours a
- * Gateway tells its Router of. Rows keep wants as flat lists of text to stay small.
+ * Sites' rows, the digests of gossip, what an Eavesdropper tells its Gateway, and which neighbours
+ * a Gateway tells its Router of. Rows keep wants as flat lists of text to stay small.
  */
 import * as v from "valibot";
-import { type Address, isMulticast, parseAddress, parseEndpoint, parsePrefix } from "../base/address.ts";
+import {
+  type Address,
+  isMulticast,
+  parseAddress,
+  parseEndpoint,
+  parsePrefix,
+} from "../base/address.ts";
 import { limits } from "../limits.ts";
 import { type CborFault, decodeCbor, encodeCbor } from "./cbor.ts";
 import type { Want } from "./want.ts";
@@ -47,7 +53,7 @@ const want = v.pipe(
   })),
 );
 const channel = v.pipe(
-  v.tuple([unicast, group]),
+  v.strictTuple([unicast, group]),
   v.transform(([source, of]) => ({ source, group: of })),
 );
 
@@ -74,7 +80,7 @@ export type SiteRow = v.InferOutput<typeof SiteRow>;
 
 /** A row's version: (incarnation, sequence), compared in that order. */
 const version = v.pipe(
-  v.tuple([name, counter, counter]),
+  v.strictTuple([name, counter, counter]),
   v.transform(([site, incarnation, sequence]) => ({ site, incarnation, sequence })),
 );
 
@@ -151,8 +157,27 @@ export function decodeMessage(bytes: Uint8Array): Message | MessageFault {
   return parsed.success ? parsed.output : "message-schema";
 }
 
-/** Bytes that a row takes in a message. */
-export const rowBytes = (row: SiteRow): number => encodeCbor(flatRow(row)).length;
+/** Bytes that a row takes in a message; `Infinity` when it has too many items for one. */
+export function rowBytes(row: SiteRow): number {
+  const bare = encodeCbor({ ...row, wants: [], sends: [] });
+  const lists = [row.wants.map(flatWant), row.sends.map(flatChannel)];
+  const items = lists.flat().reduce((sum, list) => sum + 1 + list.length, 0);
+  if (items > limits.messageItemsMax - rowItemsSpare) return Number.POSITIVE_INFINITY;
+  return lists.reduce((sum, list) => sum - 1 + listBytes(list), bare.length);
+}
+
+/** Items of a row beside its wants and sends, and of the message around it. */
+const rowItemsSpare = 2 * limits.prefixesPerSiteMax;
+
+const headBytes = (length: number): number => (length < 24 ? 1 : length < 256 ? 2 : 3);
+
+const listBytes = (lists: readonly string[][]): number =>
+  lists.reduce(
+    (sum, list) =>
+      list.reduce((bytes, text) => bytes + headBytes(text.length) + text.length, sum) +
+      headBytes(list.length),
+    headBytes(lists.length),
+  );
 
 const flatWant = (want: Want): string[] => [
   want.group,

@@ -1,6 +1,7 @@
 /**
- * What a Manager's plan says to Routers and Gateways: entries, assignments of channels to flows, and
- * the epoch both carry. Each has one canonical text, so that two ends can compare by fingerprint.
+ * What a Manager's plan says to Routers and Gateways: entries, assignments of channels to flows,
+ * and the epoch both carry. Each has one canonical text, so that two ends can compare by
+ * fingerprint.
  */
 import type { Address } from "../base/address.ts";
 import { hash32 } from "../base/prng.ts";
