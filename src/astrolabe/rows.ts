@@ -1,12 +1,13 @@
 /**
  * What every site knows of every site: one row per site, written by its own Gateway only, spread by
- * gossip (van Renesse, Birman, Vogels: "Astrolabe", ACM TOCS 21(2), 2003; here one flat zone). A new
- * row is flooded at once over the links that exist; every two seconds a random neighbour gets a
+ * gossip (van Renesse, Birman, Vogels: "Astrolabe", ACM TOCS 21(2), 2003; here one flat zone). A
+ * new row is flooded at once over the links that exist; every two seconds a random neighbour gets a
  * digest, which repairs whatever was lost. (incarnation, sequence) orders the rows of one site;
  * clocks never do. A row is recorded before it is passed on, so an echo ends where it began.
  *
  * Absent is unknown, not gone: a row that is not refreshed expires after 90 s, and what is known of
- * its version stays, so that an old copy cannot bring it back.
+ * its version stays, so that an old copy cannot bring it back. Digests name such versions too: a
+ * site that comes back with a clock behind learns from them how far it must go.
  */
 import { Deadlines } from "../base/deadlines.ts";
 import type { Prng } from "../base/prng.ts";
@@ -34,9 +35,12 @@ export type KnownRow = {
   readonly heardMs: number;
 };
 
+/** Versions in one digest, so that it fits a message; rows left out are sent again and refused. */
+const digestRowsMax = 700;
+
 type Version = Pick<SiteRow, "incarnation" | "sequence">;
 
-const newer = (a: Version, b: Version | undefined): boolean =>
+export const isNewer = (a: Version, b: Version | undefined): boolean =>
   b === undefined ||
   a.incarnation > b.incarnation ||
   (a.incarnation === b.incarnation && a.sequence > b.sequence);
@@ -129,10 +133,10 @@ export class Rows {
   #accept(row: SiteRow, nowMs: number): boolean {
     if (row.site === this.#own) {
       this.counters.rowsOwn++;
-      if (newer(row, this.#ownHeard)) this.#ownHeard = row;
+      if (isNewer(row, this.#ownHeard)) this.#ownHeard = row;
       return false;
     }
-    if (!newer(row, this.#versions.get(row.site))) {
+    if (!isNewer(row, this.#versions.get(row.site))) {
       this.counters.rowsOld++;
       return false;
     }
@@ -148,7 +152,7 @@ export class Rows {
   #record(row: SiteRow, nowMs: number): void {
     this.#versions.set(row.site, { incarnation: row.incarnation, sequence: row.sequence });
     const before = this.#rows.get(row.site)?.view;
-    const view = row.settling && before ? merged(before, row) : row;
+    const view = row.settling && before ? settledRow(before, row) : row;
     this.#rows.set(row.site, { row, view, heardMs: nowMs });
     if (row.site !== this.#own) this.#expiry.set(row.site, nowMs + limits.rowExpiryMs);
     this.#changes++;
@@ -157,19 +161,22 @@ export class Rows {
   /** Sends what the other lacks; asks back when the other has more. */
   #onDigest(from: number, digest: MessageOf<"digest">): void {
     const theirs = new Map(digest.rows.map((version) => [version.site, version]));
+    const own = theirs.get(this.#own);
+    if (own && isNewer(own, this.#ownHeard)) this.#ownHeard = own;
     const lacking: SiteRow[] = [];
     for (const { row } of this.#rows.values()) {
-      if (newer(row, theirs.get(row.site))) lacking.push(row);
+      if (isNewer(row, theirs.get(row.site))) lacking.push(row);
     }
     this.#sendRows(from, lacking);
-    const more = digest.rows.some((version) => newer(version, this.#versions.get(version.site)));
+    const more = digest.rows.some((version) => isNewer(version, this.#versions.get(version.site)));
     if (digest.reply && more) this.#send(from, this.#digest(false));
   }
 
   #digest(reply: boolean): MessageOf<"digest"> {
     const rows: RowVersion[] = [];
-    for (const { row } of this.#rows.values()) {
-      rows.push({ site: row.site, incarnation: row.incarnation, sequence: row.sequence });
+    for (const [site, version] of this.#versions) {
+      if (rows.length === digestRowsMax) break;
+      rows.push({ site, ...version });
     }
     return { kind: "digest", reply, rows };
   }
@@ -190,8 +197,8 @@ export class Rows {
   }
 }
 
-/** The new row with what the site wanted and sent before. */
-function merged(before: SiteRow, row: SiteRow): SiteRow {
+/** The new row with what the site wanted and sent before, and where it was reached. */
+export function settledRow(before: SiteRow, row: SiteRow): SiteRow {
   const wants = new Map(before.wants.map((want) => [want.group, want]));
   for (const want of row.wants) {
     const known = wants.get(want.group);
@@ -200,5 +207,11 @@ function merged(before: SiteRow, row: SiteRow): SiteRow {
   const sends = new Map(
     [...before.sends, ...row.sends].map((channel) => [channelText(channel), channel]),
   );
-  return { ...row, wants: [...wants.values()], sends: [...sends.values()] };
+  return {
+    ...row,
+    router: row.router || before.router,
+    routerControl: row.routerControl || before.routerControl,
+    wants: [...wants.values()],
+    sends: [...sends.values()],
+  };
 }

@@ -10,12 +10,20 @@ import { decodeCbor, encodeCbor } from "../wire/cbor.ts";
 
 const cborType = "application/cbor";
 
-/** A value as the caller asked for it; numbers that are not finite become null in JSON. */
-export function answer(c: Context, value: object, status: 200 | 201 | 202 = 200): Response {
+/** JSON of this length holds fewer items and takes fewer bytes than the bounds of CBOR allow. */
+const cborTextMax = limits.messageItemsMax;
+
+/**
+ * A value as the caller asked for it; numbers that are not finite become null. What is too large
+ * for the bounded CBOR that roles read comes as JSON.
+ */
+export function answer(c: Context, value: object, status: 200 | 201 | 202 | 503 = 200): Response {
   if (c.req.header("accept")?.includes(cborType) === true) {
-    return c.body(encodeCbor(plain(value)) as Uint8Array<ArrayBuffer>, status, {
-      "content-type": cborType,
-    });
+    const text = JSON.stringify(value);
+    if (text.length <= cborTextMax) {
+      const bytes = encodeCbor(JSON.parse(text)) as Uint8Array<ArrayBuffer>;
+      return c.body(bytes, status, { "content-type": cborType });
+    }
   }
   return c.body(`${JSON.stringify(value, undefined, 2)}\n`, status, {
     "content-type": "application/json",
@@ -43,22 +51,20 @@ export async function bodyOf<Schema extends v.GenericSchema>(
   schema: Schema,
 ): Promise<v.InferOutput<Schema> | Problem> {
   const bytes = new Uint8Array(await c.req.arrayBuffer());
-  if (bytes.length > limits.bodyBytesMax) {
-    return refused(
-      413,
-      "body-too-large",
-      `the body has ${bytes.length} bytes`,
-      "Send less at once.",
-    );
-  }
+  if (bytes.length > limits.bodyBytesMax) return bodyTooLarge;
   const raw = c.req.header("content-type")?.includes(cborType) ? fromCbor(bytes) : fromJson(bytes);
   if (raw === undefined) {
     return refused(400, "body-unreadable", "the body is neither JSON nor CBOR", "See `GET /`.");
   }
   const parsed = v.safeParse(schema, raw.value);
   if (parsed.success) return parsed.output;
-  return refused(400, "body-invalid", v.summarize(parsed.issues), "Correct these fields.");
+  const [first, ...rest] = parsed.issues;
+  const issues = v.summarize([first, ...rest.slice(0, issuesMax - 1)]);
+  return refused(400, "body-invalid", issues, "Correct these fields.");
 }
+
+/** Faults that one answer names: a body may have one in each of many thousand items. */
+const issuesMax = 20;
 
 export const isProblem = (value: unknown): value is Problem =>
   typeof value === "object" && value !== null && "remedy" in value && "status" in value;
@@ -69,6 +75,13 @@ export const refused = (
   detail: string,
   remedy: string,
 ): Problem => ({ status, type, detail, remedy });
+
+export const bodyTooLarge: Problem = refused(
+  413,
+  "body-too-large",
+  `a body has at most ${limits.bodyBytesMax} bytes`,
+  "Send less at once.",
+);
 
 function fromJson(bytes: Uint8Array): { value: unknown } | undefined {
   try {
@@ -83,6 +96,3 @@ function fromCbor(bytes: Uint8Array): { value: unknown } | undefined {
   const decoded = decodeCbor(bytes);
   return typeof decoded === "string" ? undefined : decoded;
 }
-
-/** What JSON would show: no undefined fields, no numbers without a value. */
-const plain = (value: object): unknown => JSON.parse(JSON.stringify(value));

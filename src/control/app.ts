@@ -1,12 +1,13 @@
 /**
- * The control endpoints of one process: the routes of its roles under one roof, with an index, health
- * and counters. It knows roles by the interfaces that it declares, never by their cores.
+ * The control endpoints of one process: the routes of its roles under one roof, with an index,
+ * health and counters. It knows roles by the interfaces that it declares, never by their cores.
  */
-import { Hono } from "hono";
+import { type Context, Hono } from "hono";
 import { bearerAuth } from "hono/bearer-auth";
 import { bodyLimit } from "hono/body-limit";
+import { HTTPException } from "hono/http-exception";
 import { limits } from "../limits.ts";
-import { answer, problem, refused } from "./answer.ts";
+import { answer, bodyTooLarge, problem, refused } from "./answer.ts";
 
 /** What each role of the process contributes. */
 export interface RoleControl {
@@ -29,6 +30,7 @@ export type AppOptions = {
 export function controlApp(roles: readonly RoleControl[], options: AppOptions): Hono {
   const app = new Hono();
   app.onError((error, c) => {
+    if (error instanceof HTTPException) return unauthorized(c, error);
     const detail = `${error.name}: ${error.message}`;
     const body = { type: "/problems/internal", title: "internal", status: 500, detail };
     return c.json(body, 500);
@@ -38,9 +40,12 @@ export function controlApp(roles: readonly RoleControl[], options: AppOptions): 
   );
   const { token } = options;
   if (token !== undefined) app.use(bearerAuth({ token }));
-  app.use(bodyLimit({ maxSize: limits.bodyBytesMax }));
+  app.use(bodyLimit({ maxSize: limits.bodyBytesMax, onError: (c) => problem(c, bodyTooLarge) }));
   app.get("/", (c) => answer(c, index(roles, options)));
-  app.get("/healthz", (c) => answer(c, healthOf(roles)));
+  app.get("/healthz", (c) => {
+    const health = healthOf(roles);
+    return answer(c, health, health.ok ? 200 : 503);
+  });
   app.get("/v1/status", (c) =>
     answer(
       c,
@@ -57,7 +62,21 @@ export function controlApp(roles: readonly RoleControl[], options: AppOptions): 
   return app;
 }
 
-function healthOf(roles: readonly RoleControl[]): object {
+/** What `bearerAuth` throws: no token, a wrong one (401), or a header that is none (400). */
+function unauthorized(c: Context, error: HTTPException): Response {
+  const challenge = error.getResponse().headers.get("www-authenticate");
+  if (challenge !== null) c.header("www-authenticate", challenge);
+  const status = error.status === 400 ? 400 : 401;
+  const detail = "this listener wants the token of the fabric's control endpoints";
+  const remedy = "Send `Authorization: Bearer TOKEN` with the value of control.token.";
+  return problem(c, refused(status, "unauthorized", detail, remedy));
+}
+
+function healthOf(roles: readonly RoleControl[]): {
+  ok: boolean;
+  roles: string[];
+  faults: string[];
+} {
   const faults = roles.flatMap((role) => {
     const health = role.health();
     return health === "ok" ? [] : [`${role.role}: ${health}`];

@@ -36,7 +36,11 @@ export const EntryChangeBody = v.strictObject({
 });
 export type EntryChangeBody = v.InferOutput<typeof EntryChangeBody>;
 
-const Channel = v.strictObject({ group, source: v.optional(address) });
+const source = v.pipe(
+  address,
+  v.check((text) => !isMulticast(text), "must be no multicast group"),
+);
+const Channel = v.strictObject({ group, source: v.optional(source) });
 
 /** `PUT /v1/flows`. */
 export const FlowsBody = v.strictObject({

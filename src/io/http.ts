@@ -2,7 +2,7 @@
  * HTTP at the process's edge: control endpoints on a unix socket (whose file mode is the
  * permission) and on TCP, and the Manager's requests to others.
  */
-import { chmodSync, existsSync, mkdirSync, unlinkSync } from "node:fs";
+import { chmodSync, existsSync, lstatSync, mkdirSync, unlinkSync } from "node:fs";
 import { dirname } from "node:path";
 import { parseEndpoint } from "../base/address.ts";
 import { limits } from "../limits.ts";
@@ -16,6 +16,13 @@ const socketMode = 0o660;
 export async function serveUnix(path: string, fetch: Fetch): Promise<() => void> {
   mkdirSync(dirname(path), { recursive: true });
   if (existsSync(path)) {
+    if (!lstatSync(path).isSocket()) {
+      throw new SystemError(
+        `${path} is no socket`,
+        "EEXIST",
+        "Remove it, or choose another path with control.socket.",
+      );
+    }
     if (await answers(path)) {
       throw new SystemError(
         `another process serves ${path}`,
@@ -63,13 +70,13 @@ const bounds = {
   development: false,
 } as const;
 
+/** Whether a process listens there, be it too busy to answer; a dead one's file refuses. */
 async function answers(path: string): Promise<boolean> {
   try {
     await fetch("http://localhost/healthz", { unix: path, signal: AbortSignal.timeout(1_000) });
     return true;
   } catch (error) {
-    if (error instanceof Error) return false;
-    throw error;
+    return (error as NodeJS.ErrnoException).code !== "ECONNREFUSED";
   }
 }
 

@@ -14,7 +14,7 @@ import type { AlmrpName } from "../almrp/protocols.ts";
 import { assert } from "../base/assert.ts";
 import type { SiteRow } from "../wire/message.ts";
 import type { Channel } from "../wire/plan.ts";
-import { type Want, wantsSource } from "../wire/want.ts";
+import { unionOfWants, type Want, wantsSource } from "../wire/want.ts";
 
 export type Application = {
   readonly name: string;
@@ -63,7 +63,7 @@ export function demands(rows: readonly SiteRow[], applications: Applications): D
   const wants = wantsByGroup(rows);
   return rows.flatMap((row) =>
     [...sourcesByGroup(row)].flatMap(([group, sources]) =>
-      demandsOf(row.site, group, sources, wants.get(group) ?? [], applications),
+      demandsOf(row.site, group, [...sources], wants.get(group) ?? [], applications),
     ),
   );
 }
@@ -83,9 +83,7 @@ function demandsOf(
     receivers.length === 0
       ? []
       : [{ application, almrp, ingress, receivers, channel: { group, source } }];
-  const any = isSourceSpecific(group)
-    ? []
-    : others.filter(({ want }) => want.mode === "exclude").map(({ site }) => site);
+  const any = others.filter(({ want }) => want.mode === "exclude").map(({ site }) => site);
   return [
     ...demand(any),
     ...sources.flatMap((source) => {
@@ -100,7 +98,9 @@ function demandsOf(
 function wantsByGroup(rows: readonly SiteRow[]): Map<Address, SiteWant[]> {
   const byGroup = new Map<Address, SiteWant[]>();
   for (const row of [...rows].sort((a, b) => (a.site < b.site ? -1 : 1))) {
-    for (const want of row.wants) {
+    for (const want of mergedWants(row)) {
+      // RFC 4607 §1: of such a group there are channels (S,G) only.
+      if (isSourceSpecific(want.group) && want.mode === "exclude") continue;
       const wants = byGroup.get(want.group) ?? [];
       wants.push({ site: row.site, want });
       byGroup.set(want.group, wants);
@@ -109,11 +109,21 @@ function wantsByGroup(rows: readonly SiteRow[]): Map<Address, SiteWant[]> {
   return byGroup;
 }
 
-function sourcesByGroup(row: SiteRow): Map<Address, Address[]> {
-  const byGroup = new Map<Address, Address[]>();
+/** One want for each group, also of a row that names one twice. */
+function mergedWants(row: SiteRow): IterableIterator<Want> {
+  const byGroup = new Map<Address, Want>();
+  for (const want of row.wants) {
+    const known = byGroup.get(want.group);
+    byGroup.set(want.group, known ? unionOfWants(known, want) : want);
+  }
+  return byGroup.values();
+}
+
+function sourcesByGroup(row: SiteRow): Map<Address, Set<Address>> {
+  const byGroup = new Map<Address, Set<Address>>();
   for (const { source, group } of row.sends) {
-    const sources = byGroup.get(group) ?? [];
-    sources.push(source);
+    const sources = byGroup.get(group) ?? new Set();
+    sources.add(source);
     byGroup.set(group, sources);
   }
   return byGroup;

@@ -1,7 +1,7 @@
 /**
- * The flows of a fabric: demands with the same ALMRP, ingress and receivers share one, with one tree
- * and one Flow ID. A flow whose tree changes is a new version under a new Flow ID, never an edit: so
- * entries stay immutable, and old and new can stand beside each other.
+ * The flows of a fabric: demands with the same ALMRP, ingress and receivers share one, with one
+ * tree and one Flow ID. A flow whose tree changes is a new version under a new Flow ID, never an
+ * edit: so entries stay immutable, and old and new can stand beside each other.
  */
 import {
   type ControlInformation,

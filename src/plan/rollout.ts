@@ -2,8 +2,8 @@
  * Brings Routers and Gateways from what they hold to what the plan wants, always make before break:
  * the entries of a flow stand at every site of its tree before its ingress stamps it, and go only
  * when no ingress has stamped it for a while. It believes what Routers and Gateways answer, asks
- * again when a fingerprint differs, and sends nothing where nothing differs, so a Manager that comes
- * back changes nothing that is right.
+ * again when a fingerprint differs, and sends nothing where nothing differs, so a Manager that
+ * comes back changes nothing that is right.
  */
 import { limits } from "../limits.ts";
 import {
@@ -36,48 +36,77 @@ export type Action =
 type Held<Contents> = {
   incarnation: number;
   contents: Contents | undefined;
-  busy: boolean;
+  underWay: Action | undefined;
 };
+
+/** Sites named by the entries of one change: far below the bound of a request's body. */
+const sitesPerChangeMax = 4_000;
 
 type Planned = { readonly planned: PlannedFlow; readonly entries: ReadonlyMap<string, Entry> };
 
 export class Rollout {
   readonly #routers = new Map<string, Held<Map<number, Entry>>>();
   readonly #gateways = new Map<string, Held<readonly FlowAssignment[]>>();
+  /** Routers that cannot be asked. One that has not answered yet is in neither: flows wait. */
+  readonly #lostRouters = new Set<string>();
+  /** Sites with a row: what their Gateways stamp counts, also while it is not known. */
+  #sites: ReadonlySet<string> = new Set();
+  /** Before its first plan a Manager that has come back knows of no flow: it only reads. */
+  #isPlanned = false;
   #plan = new Map<number, Planned>();
+  /** Flows of earlier plans, as long as an ingress stamps them. */
+  readonly #former = new Map<number, Planned>();
   /** Flows that nobody wants any more, and when their entries may go. */
   readonly #retired = new Map<number, number>();
+  #actedMs = Number.NEGATIVE_INFINITY;
+
+  onSites(sites: Iterable<string>): void {
+    this.#sites = new Set(sites);
+  }
 
   onPlan(flows: readonly PlannedFlow[]): void {
+    this.#isPlanned = true;
+    for (const [flow, planned] of this.#plan) this.#former.set(flow, planned);
     this.#plan = new Map(
       flows.map((planned) => [planned.flow.flow, { planned, entries: entriesOf(planned.flow) }]),
     );
+    for (const flow of this.#plan.keys()) this.#former.delete(flow);
   }
 
   onRouter(site: string, status: { incarnation: number; entriesHash: string }): void {
+    this.#lostRouters.delete(site);
     const held = this.#held(this.#routers, site, status.incarnation);
-    if (held.contents && entriesHash(held.contents.values()) !== status.entriesHash && !held.busy) {
-      held.contents = undefined;
-    }
+    if (!held.contents || held.underWay) return;
+    if (entriesHash(held.contents.values()) !== status.entriesHash) held.contents = undefined;
   }
 
   onGateway(site: string, status: { incarnation: number; flowsHash: string }): void {
     const held = this.#held(this.#gateways, site, status.incarnation);
-    if (held.contents && assignmentsHash(held.contents) !== status.flowsHash && !held.busy) {
-      held.contents = undefined;
-    }
+    if (!held.contents || held.underWay) return;
+    if (assignmentsHash(held.contents) !== status.flowsHash) held.contents = undefined;
   }
 
   /** The role does not answer: what it holds must be read when it is back. */
   onRouterLost(site: string): void {
     this.#routers.delete(site);
+    this.#lostRouters.add(site);
+  }
+
+  /** What the Router holds must be read again; whether it is lost its next answer tells. */
+  forgetRouter(site: string): void {
+    this.#routers.delete(site);
+  }
+
+  /** A Router that will be asked: flows wait for what it answers. */
+  onRouterNew(site: string): void {
+    this.#lostRouters.delete(site);
   }
 
   onGatewayLost(site: string): void {
     this.#gateways.delete(site);
   }
 
-  /** The answer to an action. `read` carries what was read. */
+  /** The answer to an action, which may come from a life that has ended: then it means nothing. */
   onDone(
     action: Action,
     ok: boolean,
@@ -85,8 +114,8 @@ export class Rollout {
   ): void {
     if (action.kind === "read-entries" || action.kind === "change-entries") {
       const held = this.#routers.get(action.site);
-      if (!held) return;
-      held.busy = false;
+      if (held?.underWay !== action) return;
+      held.underWay = undefined;
       if (!ok) held.contents = undefined;
       else if (read?.entries) held.contents = new Map(read.entries.map((e) => [e.flow, e]));
       else if (action.kind === "change-entries" && held.contents) {
@@ -96,8 +125,8 @@ export class Rollout {
       return;
     }
     const held = this.#gateways.get(action.site);
-    if (!held) return;
-    held.busy = false;
+    if (held?.underWay !== action) return;
+    held.underWay = undefined;
     if (!ok) held.contents = undefined;
     else held.contents = action.kind === "assign-flows" ? action.flows : (read?.flows ?? []);
   }
@@ -105,27 +134,27 @@ export class Rollout {
   /** What to ask now; each action counts as under way until `onDone`. */
   actions(nowMs: number): Action[] {
     const actions: Action[] = [];
+    this.#actedMs = nowMs;
     const kept = this.#keptFlows(nowMs);
     for (const [site, held] of this.#routers) {
-      if (held.busy) continue;
-      const action = this.#routerAction(site, held.contents, kept);
-      if (!action) continue;
-      held.busy = true;
-      actions.push(action);
+      if (held.underWay) continue;
+      held.underWay = this.#routerAction(site, held.contents, kept);
+      if (held.underWay) actions.push(held.underWay);
     }
     for (const [site, held] of this.#gateways) {
-      if (held.busy) continue;
-      const action = this.#gatewayAction(site, held.contents);
-      if (!action) continue;
-      held.busy = true;
-      actions.push(action);
+      if (held.underWay) continue;
+      held.underWay = this.#gatewayAction(site, held.contents);
+      if (held.underWay) actions.push(held.underWay);
     }
     return actions;
   }
 
-  /** When a retired flow's entries may go; `Infinity` when none waits. */
+  /** When a retired flow's entries may go; those whose time has come wait for an answer only. */
   nextDeadlineMs(): number {
-    return Math.min(Number.POSITIVE_INFINITY, ...this.#retired.values());
+    let next = Number.POSITIVE_INFINITY;
+    for (const atMs of this.#retired.values())
+      if (atMs > this.#actedMs) next = Math.min(next, atMs);
+    return next;
   }
 
   /** Whether every reachable site of the flow has its entry. */
@@ -134,7 +163,7 @@ export class Rollout {
     if (!planned) return false;
     return [...planned.entries.keys()].every((site) => {
       const held = this.#routers.get(site);
-      return held === undefined || held.contents?.has(flow) === true;
+      return held ? held.contents?.has(flow) === true : this.#lostRouters.has(site);
     });
   }
 
@@ -145,7 +174,7 @@ export class Rollout {
   ): Held<Contents> {
     const known = table.get(site);
     if (known?.incarnation === incarnation) return known;
-    const held = { incarnation, contents: undefined, busy: false };
+    const held = { incarnation, contents: undefined, underWay: undefined };
     table.set(site, held);
     return held;
   }
@@ -156,10 +185,15 @@ export class Rollout {
     kept: ReadonlySet<number>,
   ): Action | undefined {
     if (!contents) return { kind: "read-entries", site };
+    if (!this.#isPlanned) return undefined;
     const install: Entry[] = [];
-    for (const [flow, { entries }] of this.#plan) {
+    let named = 0;
+    for (const [flow, { entries }] of [...this.#plan, ...this.#former]) {
       const entry = entries.get(site);
-      if (entry && !contents.has(flow)) install.push(entry);
+      if (!entry || contents.has(flow) || !kept.has(flow)) continue;
+      named += 2 + entry.children.length;
+      if (named > sitesPerChangeMax && install.length > 0) break;
+      install.push(entry);
     }
     const remove = [...contents.keys()].filter((flow) => !kept.has(flow));
     if (install.length === 0 && remove.length === 0) return undefined;
@@ -171,6 +205,7 @@ export class Rollout {
     contents: readonly FlowAssignment[] | undefined,
   ): Action | undefined {
     if (!contents) return { kind: "read-flows", site };
+    if (!this.#isPlanned) return undefined;
     const flows = this.#assignmentsFor(site, contents);
     if (assignmentsHash(flows) === assignmentsHash(contents)) return undefined;
     return { kind: "assign-flows", site, flows };
@@ -204,8 +239,15 @@ export class Rollout {
   /** Flows whose entries stay: planned, still stamped somewhere, or retired a moment ago. */
   #keptFlows(nowMs: number): Set<number> {
     const used = new Set(this.#plan.keys());
-    for (const { contents } of this.#gateways.values()) {
+    for (const { contents, underWay } of this.#gateways.values()) {
       for (const { flow } of contents ?? []) used.add(flow);
+      if (underWay?.kind !== "assign-flows") continue;
+      for (const { flow } of underWay.flows) used.add(flow);
+    }
+    for (const [flow, { planned }] of this.#former) {
+      if (used.has(flow)) continue;
+      if (this.#isKnown(planned.flow.ingress)) this.#former.delete(flow);
+      else used.add(flow);
     }
     const kept = new Set(used);
     for (const { contents } of this.#routers.values()) {
@@ -214,10 +256,7 @@ export class Rollout {
           this.#retired.delete(flow);
           continue;
         }
-        const gateway = this.#gateways.get(ingress);
-        // What the ingress stamps is not known yet: wait for it.
-        if (gateway && !gateway.contents) kept.add(flow);
-        else if (!this.#mayGo(flow, nowMs)) kept.add(flow);
+        if (!this.#isKnown(ingress) || !this.#mayGo(flow, nowMs)) kept.add(flow);
       }
     }
     for (const flow of this.#retired.keys()) {
@@ -225,6 +264,11 @@ export class Rollout {
       if (!somewhere) this.#retired.delete(flow);
     }
     return kept;
+  }
+
+  /** What a site stamps is known: its Gateway has told it, or the site itself is gone. */
+  #isKnown(site: string): boolean {
+    return !this.#sites.has(site) || this.#gateways.get(site)?.contents !== undefined;
   }
 
   #mayGo(flow: number, nowMs: number): boolean {

@@ -1,7 +1,7 @@
 /**
- * The Gateway of a site: composes the cores of `site/` and `astrolabe/`. It merges its Eavesdroppers,
- * publishes the site's row to all sites, lets the site interface hand over what remote sites want,
- * stamps it for the Router, and re-emits what the Router brings.
+ * The Gateway of a site: composes the cores of `site/` and `astrolabe/`. It merges its
+ * Eavesdroppers, publishes the site's row to all sites, lets the site interface hand over what
+ * remote sites want, stamps it for the Router, and re-emits what the Router brings.
  */
 import { prefixText } from "../base/address.ts";
 import { Prng } from "../base/prng.ts";
@@ -253,7 +253,8 @@ export class Gateway implements Node, LinkOwner {
     if (typeof message === "string") {
       this.#count(`message-${message}`);
     } else if (message.kind === "lan" && link !== this.#router) {
-      this.membership.onLan(lanOf(link), message, nowMs);
+      const incarnation = link.peer?.incarnation ?? 0;
+      this.membership.onLan({ lan: lanOf(link), incarnation }, message, nowMs);
     } else if (message.kind === "router" && link === this.#router) {
       this.#row.onRouter(message.endpoint, message.control, nowMs);
     } else if ((message.kind === "digest" || message.kind === "rows") && link === this.#router) {
@@ -287,7 +288,11 @@ export class Gateway implements Node, LinkOwner {
     this.#row.onSeen(this.ingress.takeSeen(), nowMs);
     if (this.#row.outdoneBy(this.rows.ownVersionHeard)) this.#row.onChanged(nowMs);
     const row = this.#row.due(this.membership, this.settling, nowMs);
-    if (row) this.rows.publish(row, nowMs);
+    if (row) {
+      this.rows.publish(row, nowMs);
+      // Channels that still send show themselves again before the row forgets them.
+      this.ingress.onRemoteChanged();
+    }
     if (this.rows.changes !== this.#changesSeen) {
       this.#changesSeen = this.rows.changes;
       this.#onRowsChanged();

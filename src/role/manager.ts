@@ -3,49 +3,37 @@
  * Gateway, asks Routers for their links, plans flows and trees, and rolls them out over the control
  * endpoints. It is off the data path: when it is gone, packets flow on.
  */
+import { isNewer, settledRow } from "../astrolabe/rows.ts";
 import { Ring } from "../base/ring.ts";
+
 import { limits } from "../limits.ts";
-import { Applications, demands } from "../plan/demand.ts";
+import { type Applications, demands } from "../plan/demand.ts";
 import { FlowBook, type Flow, type PlannedFlow, type Unplanned } from "../plan/flows.ts";
 import { type Action, Rollout } from "../plan/rollout.ts";
 import type { SiteRow } from "../wire/message.ts";
-import type { Entry, Epoch, FlowAssignment } from "../wire/plan.ts";
+import type { Epoch } from "../wire/plan.ts";
+import {
+  type Answer,
+  entriesBody,
+  flowsBody,
+  type GatewayStatus,
+  gatewayStatus,
+  type Request,
+  requestOf,
+  type RouterStatus,
+  routerStatus,
+  type RowsBody,
+  rowsBody,
+} from "./manager-http.ts";
 
 /** One HTTP request; the answer is `onAnswer` with the same id. */
 export type ManagerEffect =
-  | {
-      readonly kind: "request";
-      readonly id: number;
-      readonly method: "GET" | "POST" | "PUT";
-      /** `http://address:port/path`. */
-      readonly url: string;
-      readonly body?: object;
-      readonly timeoutMs: number;
-    }
+  | ({ readonly kind: "request"; readonly id: number; readonly timeoutMs: number } & Request)
   /** What must survive a restart has changed: write it before the next effect is carried out. */
   | { readonly kind: "save"; readonly state: ManagerState }
   | { readonly kind: "log"; readonly level: "info" | "warning"; readonly text: string };
 
 export type ManagerState = { readonly nextFlow: number; readonly flows: readonly Flow[] };
-
-export type Answer =
-  | { readonly kind: "body"; readonly status: number; readonly body: unknown }
-  | { readonly kind: "failed"; readonly reason: string };
-
-export type RouterStatus = {
-  readonly site: string;
-  readonly incarnation: number;
-  readonly epoch?: Epoch | undefined;
-  readonly entriesHash: string;
-  readonly links: readonly { readonly site: string; readonly rttMs?: number | undefined }[];
-};
-
-export type GatewayStatus = {
-  readonly site: string;
-  readonly incarnation: number;
-  readonly epoch?: Epoch | undefined;
-  readonly flowsHash: string;
-};
 
 export type ManagerOptions = {
   readonly epoch: Epoch;
@@ -57,6 +45,8 @@ export type ManagerOptions = {
 
 type Site = {
   row: SiteRow;
+  /** Whether the last rows named it. One that is missing there may still be at work. */
+  named: boolean;
   routerFailures: number;
   gatewayFailures: number;
   links: RouterStatus["links"];
@@ -66,8 +56,8 @@ type Site = {
 
 type Purpose =
   | { readonly kind: "rows"; readonly url: string }
-  | { readonly kind: "router"; readonly site: string }
-  | { readonly kind: "gateway"; readonly site: string }
+  | { readonly kind: "router"; readonly site: Site }
+  | { readonly kind: "gateway"; readonly site: Site }
   | { readonly kind: "action"; readonly action: Action };
 
 /** Failed polls in a row after which a role counts as gone. */
@@ -159,13 +149,13 @@ export class Manager {
     if (!ok) this.#count(answer.kind === "failed" ? "requestsFailed" : "refusals");
     switch (purpose.kind) {
       case "rows":
-        this.#onRows(purpose.url, ok ? (answer.body as RowsBody) : undefined, nowMs);
+        this.#onRows(purpose.url, ok ? rowsBody(answer.body) : undefined, nowMs);
         break;
       case "router":
-        this.#onRouter(purpose.site, ok ? (answer.body as RouterStatus) : undefined, nowMs);
+        this.#onRouter(purpose.site, ok ? routerStatus(answer.body) : undefined, nowMs);
         break;
       case "gateway":
-        this.#onGateway(purpose.site, ok ? (answer.body as GatewayStatus) : undefined, nowMs);
+        this.#onGateway(purpose.site, ok ? gatewayStatus(answer.body) : undefined, nowMs);
         break;
       case "action":
         this.#onAction(purpose.action, ok ? answer.body : undefined, answer);
@@ -206,7 +196,8 @@ export class Manager {
     const url = this.#rowsFrom?.url ?? (urls[this.#contact++ % urls.length] as string);
     const from = this.#rowsFrom;
     const query = from ? `?incarnation=${from.incarnation}&after=${from.changes}` : "";
-    this.#request({ kind: "rows", url }, "GET", `${url}/v1/rows${query}`, undefined, true);
+    const request = { method: "GET", url: `${url}/v1/rows${query}` } as const;
+    this.#request({ kind: "rows", url }, request, limits.longPollMs);
   }
 
   #onRows(url: string, body: RowsBody | undefined, nowMs: number): void {
@@ -219,37 +210,61 @@ export class Manager {
     if (this.#rowsFrom?.url !== url) this.#log("info", `reading the rows of the sites from ${url}`);
     this.#rowsFrom = { url, incarnation: body.incarnation, changes: body.changes };
     this.#rowsMs = nowMs;
-    const named = new Set(body.rows.map(({ site }) => site));
-    for (const site of this.#sites.keys()) {
-      if (named.has(site)) continue;
-      this.#sites.delete(site);
-      this.#rollout.onRouterLost(site);
-      this.#rollout.onGatewayLost(site);
-    }
-    for (const row of body.rows) {
-      const known = this.#sites.get(row.site);
-      if (known) known.row = row;
-      else this.#sites.set(row.site, newSite(row, nowMs));
-    }
+    for (const site of this.#sites.values()) site.named = false;
+    for (const row of body.rows) this.#onRow(row, nowMs);
+    this.#dropGone();
+    this.#rollout.onSites(this.#sites.keys());
     this.#planSoon(nowMs);
   }
 
+  /** The Gateway that tells the rows may have just started: what it lacks is unknown, not gone. */
+  #onRow(told: SiteRow, nowMs: number): void {
+    const known = this.#sites.get(told.site);
+    const row = known && told.settling ? settledRow(known.row, told) : told;
+    // A Router without a control endpoint is never asked, so nothing may wait for its answer.
+    if (row.routerControl === "") this.#rollout.onRouterLost(row.site);
+    else if (!known?.row.routerControl) this.#rollout.onRouterNew(row.site);
+    if (known && told.incarnation > known.row.incarnation) this.#onNewLife(known, nowMs);
+    if (!known) this.#sites.set(row.site, newSite(row, nowMs));
+    else if (!isNewer(known.row, told)) known.row = row;
+    if (known) known.named = true;
+  }
+
+  /** The site's processes may have started anew, without the flows and entries they had. */
+  #onNewLife(site: Site, nowMs: number): void {
+    this.#rollout.forgetRouter(site.row.site);
+    this.#rollout.onGatewayLost(site.row.site);
+    site.nextPollMs = nowMs;
+  }
+
+  /**
+   * A site is gone when no row names it, its Router does not answer and no other is linked to it.
+   */
+  #dropGone(): void {
+    for (const [name, site] of this.#sites) {
+      if (site.named || this.#isAlive(site)) continue;
+      this.#sites.delete(name);
+      this.#rollout.forgetRouter(name);
+      this.#rollout.onGatewayLost(name);
+    }
+  }
+
   #poll(site: Site): void {
-    const { routerControl, gatewayControl, site: name } = site.row;
+    const { routerControl, gatewayControl } = site.row;
     for (const [kind, at] of [
       ["router", routerControl],
       ["gateway", gatewayControl],
     ] as const) {
       if (at === "") continue;
       site.polling++;
-      this.#request({ kind, site: name }, "GET", `http://${at}/v1/${kind}`);
+      this.#request({ kind, site }, { method: "GET", url: `http://${at}/v1/${kind}` });
     }
   }
 
-  #onRouter(name: string, status: RouterStatus | undefined, nowMs: number): void {
-    const site = this.#sites.get(name);
-    if (!site) return;
+  #onRouter(site: Site, status: RouterStatus | undefined, nowMs: number): void {
     site.polling--;
+    const name = site.row.site;
+    if (this.#sites.get(name) !== site) return;
     const wasThere = this.#isAlive(site);
     if (status && status.site === name) {
       if (String(linkedSites(site.links)) !== String(linkedSites(status.links))) {
@@ -262,14 +277,16 @@ export class Manager {
       site.links = [];
       this.#rollout.onRouterLost(name);
       this.#log("warning", `the Router of ${name} does not answer`);
+      // Its links no longer speak for its neighbours either.
+      this.#planSoon(nowMs);
     }
     if (this.#isAlive(site) !== wasThere) this.#planSoon(nowMs);
   }
 
-  #onGateway(name: string, status: GatewayStatus | undefined, nowMs: number): void {
-    const site = this.#sites.get(name);
-    if (!site) return;
+  #onGateway(site: Site, status: GatewayStatus | undefined, nowMs: number): void {
     site.polling--;
+    const name = site.row.site;
+    if (this.#sites.get(name) !== site) return;
     if (status && status.site === name) {
       site.gatewayFailures = 0;
       this.#rollout.onGateway(name, status);
@@ -281,22 +298,19 @@ export class Manager {
   }
 
   #onAction(action: Action, body: unknown, answer: Answer): void {
-    if (body === undefined) {
+    const entries = action.kind === "read-entries" ? entriesBody(body) : undefined;
+    const flows = action.kind === "read-flows" ? flowsBody(body) : undefined;
+    const isRead = action.kind.startsWith("read");
+    if (isRead ? !entries && !flows : body === undefined) {
       const why = answer.kind === "failed" ? answer.reason : `status ${answer.status}`;
       this.#log("warning", `${action.kind} at ${action.site} failed: ${why}`);
       this.#rollout.onDone(action, false);
       // What it holds is read again at the next poll.
-      if (action.kind.endsWith("entries")) this.#rollout.onRouterLost(action.site);
+      if (action.kind.endsWith("entries")) this.#rollout.forgetRouter(action.site);
       else this.#rollout.onGatewayLost(action.site);
       return;
     }
-    if (action.kind === "read-entries") {
-      this.#rollout.onDone(action, true, { entries: (body as { entries: Entry[] }).entries });
-    } else if (action.kind === "read-flows") {
-      this.#rollout.onDone(action, true, { flows: (body as { flows: FlowAssignment[] }).flows });
-    } else {
-      this.#rollout.onDone(action, true);
-    }
+    this.#rollout.onDone(action, true, { ...(entries && { entries }), ...(flows && { flows }) });
   }
 
   #planSoon(nowMs: number): void {
@@ -305,6 +319,7 @@ export class Manager {
 
   #plan(): void {
     this.#planMs = Number.POSITIVE_INFINITY;
+    this.#dropGone();
     const before = this.#book.nextFlow;
     const rows = [...this.#sites.values()]
       .filter((site) => this.#isAlive(site))
@@ -324,8 +339,12 @@ export class Manager {
     this.#rollout.onPlan(flows);
   }
 
-  /** A site whose Router neither answers nor is linked to any that does is left out of trees. */
+  /**
+   * A site whose Router neither answers nor is linked to any that does is left out of trees, as is
+   * one whose Router cannot be told anything.
+   */
   #isAlive(site: Site): boolean {
+    if (site.row.routerControl === "") return false;
     if (site.routerFailures < failuresMax) return true;
     const { site: name } = site.row;
     for (const { links } of this.#sites.values()) {
@@ -347,42 +366,16 @@ export class Manager {
     for (const action of this.#rollout.actions(nowMs)) {
       const row = this.#sites.get(action.site)?.row;
       if (!row) continue;
-      const { epoch } = this.#options;
-      const purpose = { kind: "action", action } as const;
-      const entriesUrl = `http://${row.routerControl}/v1/entries`;
-      const flowsUrl = `http://${row.gatewayControl}/v1/flows`;
-      switch (action.kind) {
-        case "read-entries":
-          this.#request(purpose, "GET", entriesUrl);
-          break;
-        case "read-flows":
-          this.#request(purpose, "GET", flowsUrl);
-          break;
-        case "change-entries": {
-          const { install, remove } = action;
-          this.#request(purpose, "POST", entriesUrl, { epoch, install, remove });
-          this.#count("changesSent");
-          break;
-        }
-        case "assign-flows":
-          this.#request(purpose, "PUT", flowsUrl, { epoch, flows: action.flows });
-          this.#count("changesSent");
-          break;
-      }
+      this.#request({ kind: "action", action }, requestOf(action, row, this.#options.epoch));
+      if (!action.kind.startsWith("read")) this.#count("changesSent");
     }
   }
 
-  #request(
-    purpose: Purpose,
-    method: "GET" | "POST" | "PUT",
-    url: string,
-    body?: object,
-    long = false,
-  ): void {
+  #request(purpose: Purpose, request: Request, waitMs = 0): void {
     const id = ++this.#lastId;
-    const timeoutMs = limits.requestTimeoutMs + (long ? limits.longPollMs : 0);
+    const timeoutMs = limits.requestTimeoutMs + waitMs;
     this.#pending.set(id, purpose);
-    this.#effects.push({ kind: "request", id, method, url, timeoutMs, ...(body && { body }) });
+    this.#effects.push({ kind: "request", id, timeoutMs, ...request });
   }
 
   #log(level: "info" | "warning", text: string): void {
@@ -394,14 +387,9 @@ export class Manager {
   }
 }
 
-export type RowsBody = {
-  readonly incarnation: number;
-  readonly changes: number;
-  readonly rows: readonly SiteRow[];
-};
-
 const newSite = (row: SiteRow, nowMs: number): Site => ({
   row,
+  named: true,
   routerFailures: 0,
   gatewayFailures: 0,
   links: [],

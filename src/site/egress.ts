@@ -5,7 +5,13 @@
  */
 import { limits } from "../limits.ts";
 import { frameHeaderBytes, framePayloadBytes } from "../wire/frame.ts";
-import { ipv4Destination, ipv4Fault, ipv4Source, ipv4SourceIsMartian } from "../wire/ipv4.ts";
+import {
+  ipv4Destination,
+  ipv4Fault,
+  ipv4Source,
+  ipv4SourceIsMartian,
+  ipv4TotalBytes,
+} from "../wire/ipv4.ts";
 import { wantsSource } from "../wire/want.ts";
 import { ChannelTable } from "./channel-table.ts";
 import type { SiteMembership } from "./membership.ts";
@@ -70,7 +76,11 @@ export class Egress {
   }
 
   #decide(bytes: Uint8Array, packet: number, end: number): number {
-    if (ipv4Fault(bytes, packet, end) !== undefined) return causes.indexOf("notIpv4");
+    if (
+      ipv4Fault(bytes, packet, end) !== undefined ||
+      ipv4TotalBytes(bytes, packet) !== end - packet
+    )
+      return causes.indexOf("notIpv4");
     const source = ipv4Source(bytes, packet);
     const group = ipv4Destination(bytes, packet);
     const known = this.#decisions.get(source, group);

@@ -20,10 +20,15 @@ export type FrameTarget = (bytes: Uint8Array, from: number, to: number, frames: 
 const causes = ["notIpv4", "scope", "notOwned", "unwanted", "holdFull", "holdExpired"] as const;
 type Cause = (typeof causes)[number];
 
-/** Decisions in the channel table: the drop causes, then hold, then the flows from `firstFlow` on. */
+/**
+ * Decisions in the channel table: the drop causes, then hold, then the flows from `firstFlow` on.
+ */
 const hold = causes.length;
 const firstFlow = hold + 1;
 const decisionSlots = 32_768;
+
+/** RFC 791 §3.1: five words. */
+const ipv4HeaderBytesMin = 20;
 
 type Held = {
   readonly source: number;
@@ -91,9 +96,11 @@ export class Ingress {
     const standing = new Map(this.#flows.map((flow) => [flow.id, flow]));
     this.#assignments = assignments;
     this.#flowOfChannel.clear();
-    this.#flows = assignments.map(({ flow, channels }, index) => {
+    this.#flows = assignments.map(({ flow: id, channels }, index) => {
       for (const channel of channels) this.#flowOfChannel.set(channelText(channel), index);
-      return standing.get(flow) ?? { id: flow, sequence: 0, bytes: 0 };
+      const flow = standing.get(id) ?? { id, sequence: 0, bytes: 0 };
+      standing.set(id, flow);
+      return flow;
     });
     this.onRemoteChanged();
     this.#release(target);
@@ -134,10 +141,10 @@ export class Ingress {
   }
 
   onDeadline(nowMs: number): void {
-    while (this.#held[0] && this.#held[0].atMs + limits.ingressHoldMs <= nowMs) {
-      this.#heldBytes -= (this.#held.shift() as Held).frame.length;
-      this.drops.holdExpired++;
-    }
+    const staying = this.#held.findIndex(({ atMs }) => atMs + limits.ingressHoldMs > nowMs);
+    const expired = this.#held.splice(0, staying < 0 ? this.#held.length : staying);
+    for (const { frame } of expired) this.#heldBytes -= frame.length;
+    this.drops.holdExpired += expired.length;
   }
 
   nextDeadlineMs(): number {
@@ -149,13 +156,13 @@ export class Ingress {
     if ((bytes[packet] as number) >>> 4 !== 4 || ipv4TotalBytes(bytes, packet) !== end - packet) {
       return causes.indexOf("notIpv4");
     }
-    const source = ipv4Source(bytes, packet);
-    const group = ipv4Destination(bytes, packet);
-    const known = this.#decisions.get(source, group);
-    return known >= 0 ? known : this.#resolve(source, group);
+    if (end - packet < ipv4HeaderBytesMin) return causes.indexOf("notIpv4");
+    return this.#decisionOf(ipv4Source(bytes, packet), ipv4Destination(bytes, packet));
   }
 
-  #resolve(source: number, group: number): number {
+  #decisionOf(source: number, group: number): number {
+    const known = this.#decisions.get(source, group);
+    if (known >= 0) return known;
     const decision = this.#decisionFor(source, group);
     if (!this.#decisions.set(source, group, decision)) {
       this.#decisions.clear();
@@ -202,7 +209,7 @@ export class Ingress {
     const staying: Held[] = [];
     for (const held of this.#held) {
       const { source, group, frame } = held;
-      const decision = this.#resolve(source, group);
+      const decision = this.#decisionOf(source, group);
       if (decision === hold) {
         staying.push(held);
         continue;

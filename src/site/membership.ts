@@ -1,6 +1,7 @@
 /**
  * What a site receives and sends, merged from its Eavesdroppers. Each reports its LAN by snapshot
  * and change; one that goes away keeps its members for a while, since absent is unknown, not gone.
+ * So does one that starts anew: its first snapshot lacks whatever has not been reported again yet.
  * Additions count at once; a want that shrinks, or a sender that falls silent, is withdrawn after a
  * short hold, so that a host which leaves and joins again changes nothing outside the site.
  */
@@ -11,21 +12,29 @@ import type { LanSender, MessageOf } from "../wire/message.ts";
 import { sameWant, unionOfWants, type Want } from "../wire/want.ts";
 
 type Lan = {
+  /** The life of its Eavesdropper. */
+  incarnation: number;
   readonly wants: Map<Address, Want>;
+  /** What an earlier life told, until the present one has had time to hear every member. */
+  readonly former: Map<Address, Want>;
   readonly senders: Map<string, LanSender>;
-  /** Void once the snapshot of a returned Eavesdropper is complete. */
+  /** Whether its Eavesdropper is linked. */
   present: boolean;
 };
+
+/** Who speaks: the LAN, and the life of its Eavesdropper. */
+export type LanTeller = { readonly lan: string; readonly incarnation: number };
 
 export type SenderView = LanSender & { readonly lan: string };
 
 const senderKey = (source: Address, group: Address): string => `${source} ${group}`;
 
 export class SiteMembership {
-  readonly counters = { lansRefused: 0, foreignSenders: 0 };
+  readonly counters = { lansRefused: 0, groupsRefused: 0, sendersRefused: 0, foreignSenders: 0 };
   readonly #prefixes: readonly Prefix[];
   readonly #lans = new Map<string, Lan>();
   readonly #absence = new Deadlines<string>();
+  readonly #formerEnd = new Deadlines<string>();
   /** What stands towards the outside: at least what is wanted now. */
   readonly #wants = new Map<Address, Want>();
   readonly #withdrawals = new Deadlines<Address>();
@@ -52,7 +61,9 @@ export class SiteMembership {
 
   /** Which LANs have a listener of the group now, by name. */
   *lansWanting(group: Address): IterableIterator<string> {
-    for (const [name, lan] of this.#lans) if (lan.wants.has(group)) yield name;
+    for (const [name, lan] of this.#lans) {
+      if (lan.wants.has(group) || lan.former.has(group)) yield name;
+    }
   }
 
   /** Local sources that belong to the site, with the LAN each was heard on. */
@@ -71,8 +82,9 @@ export class SiteMembership {
     }));
   }
 
-  onLan(name: string, message: MessageOf<"lan">, nowMs: number): "accepted" | "table-full" {
-    const lan = this.#lanOf(name);
+  onLan(from: LanTeller, message: MessageOf<"lan">, nowMs: number): "accepted" | "table-full" {
+    const { lan: name, incarnation } = from;
+    const lan = this.#lanOf(name, incarnation);
     if (!lan) {
       this.counters.lansRefused++;
       return "table-full";
@@ -82,16 +94,22 @@ export class SiteMembership {
     const touched = new Set<Address>();
     if (message.full) {
       for (const group of lan.wants.keys()) touched.add(group);
+      if (incarnation !== lan.incarnation) this.#onNewLife(name, lan, incarnation, nowMs);
       lan.wants.clear();
       lan.senders.clear();
       this.#changed = true;
     }
     for (const want of message.wants) {
+      if (lan.wants.size >= limits.groupsPerLanMax && !lan.wants.has(want.group)) {
+        this.counters.groupsRefused++;
+        continue;
+      }
       lan.wants.set(want.group, want);
       touched.add(want.group);
     }
     for (const group of message.lapsed) {
       lan.wants.delete(group);
+      lan.former.delete(group);
       touched.add(group);
     }
     for (const group of touched) this.#settle(group, nowMs);
@@ -109,8 +127,18 @@ export class SiteMembership {
 
   onDeadline(nowMs: number): void {
     for (const name of this.#absence.takeDue(nowMs)) {
-      const groups = [...(this.#lans.get(name)?.wants.keys() ?? [])];
+      const lan = this.#lans.get(name);
       this.#lans.delete(name);
+      this.#formerEnd.delete(name);
+      this.#changed = true;
+      for (const group of [...(lan?.wants.keys() ?? []), ...(lan?.former.keys() ?? [])]) {
+        this.#settle(group, nowMs);
+      }
+    }
+    for (const name of this.#formerEnd.takeDue(nowMs)) {
+      const former = this.#lans.get(name)?.former;
+      const groups = [...(former?.keys() ?? [])];
+      former?.clear();
       this.#changed = true;
       for (const group of groups) this.#settle(group, nowMs);
     }
@@ -118,16 +146,32 @@ export class SiteMembership {
   }
 
   nextDeadlineMs(): number {
-    return Math.min(this.#absence.nextMs(), this.#withdrawals.nextMs());
+    return Math.min(this.#absence.nextMs(), this.#formerEnd.nextMs(), this.#withdrawals.nextMs());
   }
 
-  #lanOf(name: string): Lan | undefined {
+  #lanOf(name: string, incarnation: number): Lan | undefined {
     const known = this.#lans.get(name);
     if (known) return known;
     if (this.#lans.size >= limits.eavesdroppersPerSiteMax) return undefined;
-    const lan: Lan = { wants: new Map(), senders: new Map(), present: true };
+    const lan: Lan = {
+      incarnation,
+      wants: new Map(),
+      former: new Map(),
+      senders: new Map(),
+      present: true,
+    };
     this.#lans.set(name, lan);
     return lan;
+  }
+
+  /** The Eavesdropper has started anew and knows little: what it told before still stands. */
+  #onNewLife(name: string, lan: Lan, incarnation: number, nowMs: number): void {
+    lan.incarnation = incarnation;
+    for (const [group, want] of lan.wants) {
+      const before = lan.former.get(group);
+      lan.former.set(group, before ? unionOfWants(before, want) : want);
+    }
+    this.#formerEnd.set(name, nowMs + limits.eavesdropperAbsenceMs);
   }
 
   #onSenders(lan: Lan, message: MessageOf<"lan">): void {
@@ -140,16 +184,23 @@ export class SiteMembership {
         continue;
       }
       const key = senderKey(sender.source, sender.group);
-      if (!lan.senders.has(key)) this.#changed = true;
+      if (!lan.senders.has(key)) {
+        if (lan.senders.size >= limits.sendersPerLanMax) {
+          this.counters.sendersRefused++;
+          continue;
+        }
+        this.#changed = true;
+      }
       lan.senders.set(key, sender);
     }
   }
 
   #merged(group: Address): Want | undefined {
     let merged: Want | undefined;
-    for (const { wants } of this.#lans.values()) {
-      const want = wants.get(group);
-      if (want) merged = merged ? unionOfWants(merged, want) : want;
+    for (const { wants, former } of this.#lans.values()) {
+      for (const want of [wants.get(group), former.get(group)]) {
+        if (want) merged = merged ? unionOfWants(merged, want) : want;
+      }
     }
     return merged;
   }

@@ -3,9 +3,10 @@
  * some milliseconds, and the row is refreshed while nothing changes. What does not fit is left out
  * and counted; groups that are wanted come before senders.
  */
-import type { Address } from "../base/address.ts";
+import { type Address, isSourceSpecific } from "../base/address.ts";
 import { limits } from "../limits.ts";
 import { rowBytes, type SiteRow } from "../wire/message.ts";
+import type { Want } from "../wire/want.ts";
 import type { SiteMembership } from "./membership.ts";
 import { mayCrossAddress } from "./scope.ts";
 
@@ -80,7 +81,7 @@ export class RowWriter {
       incarnation: this.#incarnation,
       sequence: this.#sequence,
       settling,
-      wants: [...membership.wants()].filter(({ group }) => mayCrossAddress(group)),
+      wants: [...membership.wants()].filter(({ group }) => mayCrossAddress(group)).map(bounded),
       sends: this.#sends(membership, nowMs),
     });
   }
@@ -114,4 +115,16 @@ export class RowWriter {
     this.counters.wantsLeftOut = row.wants.length - fitted.wants.length;
     return fitted;
   }
+}
+
+/**
+ * A want of several LANs may name more sources than a row may. Then it asks for more than its
+ * listeners want, which the egress filters; only a source-specific group cannot, and loses some.
+ */
+function bounded(want: Want): Want {
+  if (want.sources.length <= limits.sourcesPerGroupMax) return want;
+  if (want.mode === "include" && !isSourceSpecific(want.group)) {
+    return { ...want, mode: "exclude", sources: [] };
+  }
+  return { ...want, sources: want.sources.slice(0, limits.sourcesPerGroupMax) };
 }
