@@ -120,9 +120,10 @@ const jsonOf = (flow: Flow): string =>
     value instanceof Map ? { map: [...value] } : value,
   );
 
+/** Every array has a `map` too, but inherited. */
 const flowOf = (json: string): Flow =>
   JSON.parse(json, (_key, value: unknown) =>
-    typeof value === "object" && value !== null && "map" in value
-      ? new Map(value.map as [unknown, unknown][])
+    typeof value === "object" && value !== null && Object.hasOwn(value, "map")
+      ? new Map((value as { map: [unknown, unknown][] }).map)
       : value,
   ) as Flow;

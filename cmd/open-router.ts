@@ -1,6 +1,6 @@
-import { type RoleControl } from "../src/control/app.ts";
+import type { RoleControl } from "../src/control/app.ts";
 import { routerControl } from "../src/control/router.ts";
-import { Router } from "../src/role/router.ts";
+import { type LinkView, Router } from "../src/role/router.ts";
 import { type Opening, seed } from "./open-role.ts";
 
 /** Opens the Router: its listener for links. */
@@ -17,7 +17,7 @@ export function openRouter({ config, site, loop, incarnation, control }: Opening
   const router = new Router(options, loop.nowMs);
   loop.add("router", router);
   loop.listen(router, listen);
-  const links = (): object[] => router.links(loop.nowMs);
+  const links = (): LinkView[] => router.links(loop.nowMs);
   return routerControl({
     health: () => "ok",
     status: () => ({
@@ -26,7 +26,7 @@ export function openRouter({ config, site, loop, incarnation, control }: Opening
       epoch: router.entries.fence.highest,
       entries: router.entries.size,
       entriesHash: router.entries.hash,
-      links: links(),
+      links: links().filter(({ kind }) => kind === "router"),
     }),
     counters: () => ({ ...router.counters, dropped: router.drops }),
     links,

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommands>>> = {
   gateway: roles,
   eavesdropper: roles,
   manager: roles,
+  demo: async () => (await import("./demo.ts")).addDemo,
   config: async () => (await import("./config.ts")).addConfig,
   lab: async () => (await import("./lab.ts")).addLab,
   send: async () => (await import("./send.ts")).addSend,
@@ -26,6 +27,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommands>>> = {
 
 const examples = `
 First five minutes:
+  fastcast demo                                  see it work on this machine (Linux, root)
   fastcast config init > fastcast.yaml           write a commented configuration
   fastcast config check fastcast.yaml --role site
   fastcast site --config fastcast.yaml           run a whole small site in one process
@@ -66,7 +68,14 @@ async function programFor(args: readonly string[]): Promise<Command> {
   const named = commands[args[0] ?? ""];
   const loaders = new Set(named ? [named] : Object.values(commands));
   for (const load of loaders) (await load())(program);
+  for (const command of program.commands) addVersion(command);
   return program;
+}
+
+/** `--version` works behind every command, too. */
+function addVersion(command: Command): void {
+  command.version(manifest.version, "-V, --version", "print the version");
+  for (const inner of command.commands) addVersion(inner);
 }
 
 function statusHelp(): string {

@@ -32,6 +32,8 @@ type SendOptions = {
   stream: number;
   loop: boolean;
   json?: boolean;
+  interval?: number;
+  jsonLines?: boolean;
   text?: string;
 };
 
@@ -63,6 +65,8 @@ export function addSend(program: Command): void {
     .option("--stream <n>", "number that tells senders apart", wholeNumber(0, 0xffff_ffff), 0)
     .option("--no-loop", "do not deliver to receivers on this host")
     .option("--json", "print the summary as one JSON object")
+    .option("--json-lines", "a JSON line per interval and at the end")
+    .option("--interval <seconds>", "of --json-lines (default: 1)", positiveNumber(86_400))
     .addOption(
       new Option("--text <text>", "send this payload instead of test packets").conflicts("size"),
     )
@@ -79,7 +83,8 @@ async function send(endpoint: GroupEndpoint, options: SendOptions): Promise<void
   });
   sender = new Sender(endpoint, options, socket); // its schedule starts here
   const summary = await sender.run();
-  console.log(options.json ? JSON.stringify(summary) : textOf(summary, at));
+  const isJson = options.json || options.jsonLines;
+  console.log(isJson ? JSON.stringify(summary) : textOf(summary, at));
   if (sender.failure) throw sender.failure;
 }
 
@@ -170,12 +175,19 @@ class Sender {
   /** Sends until the count, the time, a signal or a fault ends it. */
   async run(): Promise<Summary> {
     const release = onStopSignals(() => this.#end());
+    const lines = this.#options.jsonLines ? this.#startLines() : undefined;
     this.#turn();
     await this.#done.promise;
+    clearInterval(lines);
     release();
     if (this.#live) process.stderr.write("\r\x1b[K");
     this.#socket.close();
     return this.#summary();
+  }
+
+  #startLines(): Timer {
+    const everyMs = (this.#options.interval ?? 1) * 1000;
+    return setInterval(() => console.log(JSON.stringify(this.#summary())), everyMs);
   }
 
   onDrain(): void {

@@ -22,6 +22,7 @@ const mayImport: Readonly<Record<string, readonly string[]>> = {
   // The ports of packets lay out frames and read wants, so that a packet is touched once.
   io: ["base", "limits", "wire", "bun", "node", "type:src/role/node.ts"],
   lab: ["base", "limits", "io", "bun", "node"],
+  demo: ["base", "limits", "lab", "probe", "bun", "node"],
   store: ["base", "limits", "wire", "bun", "node"],
 };
 
