@@ -27,7 +27,11 @@ export function openManager({ config, loop, log }: Opening): RoleControl {
   loop.onStop(() => shell.stop());
   return managerControl({
     health: () => (manager.readsFrom ? "ok" : "no Gateway tells the rows of the sites"),
-    status: () => ({ epoch, readsFrom: manager.readsFrom, sites: manager.sites().length }),
+    status: () => ({
+      epoch: manager.epoch,
+      readsFrom: manager.readsFrom,
+      sites: manager.sites().length,
+    }),
     counters: () => manager.counters,
     sites: () => manager.sites(),
     plan: () => manager.plan(),
@@ -89,7 +93,7 @@ class ManagerShell {
       case "save": {
         const { nextFlow, flows } = effect.state;
         const stored = flows.map((flow) => ({ key: keyText(flow), json: jsonOf(flow) }));
-        return this.#store.write(nextFlow, stored);
+        return this.#store.write(effect.term, nextFlow, stored);
       }
       case "request":
         void this.#ask(effect);

@@ -52,6 +52,8 @@ export const limits = {
   interfaceWaitMs: 10_000,
   lansPerSiteMax: 30,
   prefixesPerSiteMax: 256,
+  /** Prefixes of other sites on the tunnel of `routed-external`. */
+  tunnelPrefixesMax: 1_024,
   eavesdroppersPerSiteMax: 32,
   /** An Eavesdropper that went away keeps its members this long. */
   eavesdropperAbsenceMs: 270_000,
@@ -100,6 +102,8 @@ export const limits = {
   // The Manager.
   planHoldMs: 20,
   pollIntervalMs: 500,
+  /** Failed polls in a row after which a role counts as gone. */
+  pollFailuresMax: 2,
   requestTimeoutMs: 3_000,
   drainMs: 2_000,
   applicationsMax: 1_024,

@@ -56,6 +56,12 @@ export class FlowBook {
     return this.#nextFlow;
   }
 
+  /** Routers hold Flow IDs up to this one that we did not give: number every flow anew above it. */
+  restartAbove(flow: number): void {
+    this.#flows.clear();
+    this.#nextFlow = Math.max(this.#nextFlow, flow + 1);
+  }
+
   get flows(): IterableIterator<Flow> {
     return this.#flows.values();
   }

@@ -11,6 +11,7 @@ import {
   type Channel,
   channelText,
   entriesHash,
+  entryText,
   type Entry,
   type FlowAssignment,
 } from "../wire/plan.ts";
@@ -104,6 +105,16 @@ export class Rollout {
 
   onGatewayLost(site: string): void {
     this.#gateways.delete(site);
+  }
+
+  /** Whether entries read from a site stand under our Flow IDs with other content. */
+  contradicts(site: string, entries: readonly Entry[]): boolean {
+    return entries.some((entry) => {
+      const planned = this.#plan.get(entry.flow);
+      if (!planned) return false;
+      const ours = planned.entries.get(site);
+      return ours === undefined || entryText(ours) !== entryText(entry);
+    });
   }
 
   /** The answer to an action, which may come from a life that has ended: then it means nothing. */

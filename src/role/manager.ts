@@ -5,13 +5,13 @@
  */
 import { isNewer, settledRow } from "../astrolabe/rows.ts";
 import { Ring } from "../base/ring.ts";
-
 import { limits } from "../limits.ts";
 import { type Applications, demands } from "../plan/demand.ts";
 import { FlowBook, type Flow, type PlannedFlow, type Unplanned } from "../plan/flows.ts";
 import { type Action, Rollout } from "../plan/rollout.ts";
+import { type Site, Sites } from "../plan/sites.ts";
 import type { SiteRow } from "../wire/message.ts";
-import type { Epoch } from "../wire/plan.ts";
+import { compareEpochs, type Entry, type Epoch } from "../wire/plan.ts";
 import {
   type Answer,
   entriesBody,
@@ -30,7 +30,7 @@ import {
 export type ManagerEffect =
   | ({ readonly kind: "request"; readonly id: number; readonly timeoutMs: number } & Request)
   /** What must survive a restart has changed: write it before the next effect is carried out. */
-  | { readonly kind: "save"; readonly state: ManagerState }
+  | { readonly kind: "save"; readonly term: number; readonly state: ManagerState }
   | { readonly kind: "log"; readonly level: "info" | "warning"; readonly text: string };
 
 export type ManagerState = { readonly nextFlow: number; readonly flows: readonly Flow[] };
@@ -43,25 +43,11 @@ export type ManagerOptions = {
   readonly state: ManagerState;
 };
 
-type Site = {
-  row: SiteRow;
-  /** Whether the last rows named it. One that is missing there may still be at work. */
-  named: boolean;
-  routerFailures: number;
-  gatewayFailures: number;
-  links: RouterStatus["links"];
-  nextPollMs: number;
-  polling: number;
-};
-
 type Purpose =
   | { readonly kind: "rows"; readonly url: string }
   | { readonly kind: "router"; readonly site: Site }
   | { readonly kind: "gateway"; readonly site: Site }
   | { readonly kind: "action"; readonly action: Action };
-
-/** Failed polls in a row after which a role counts as gone. */
-const failuresMax = 2;
 
 export class Manager {
   readonly counters: Record<string, number> = {
@@ -71,9 +57,10 @@ export class Manager {
     refusals: 0,
   };
   readonly #options: ManagerOptions;
+  #epoch: Epoch;
   readonly #book: FlowBook;
   readonly #rollout = new Rollout();
-  readonly #sites = new Map<string, Site>();
+  readonly #sites = new Sites();
   readonly #effects = new Ring<ManagerEffect>(limits.effectsMax);
   readonly #pending = new Map<number, Purpose>();
   #lastId = 0;
@@ -83,9 +70,11 @@ export class Manager {
   #rowsMs: number;
   #rowsFrom: { url: string; incarnation: number; changes: number } | undefined;
   #contact = 0;
+  #outranked = false;
 
   constructor(options: ManagerOptions, nowMs: number) {
     this.#options = options;
+    this.#epoch = options.epoch;
     this.#book = new FlowBook(options.state.flows, options.state.nextFlow);
     this.#rowsMs = nowMs;
   }
@@ -93,7 +82,7 @@ export class Manager {
   // Questions of the control path.
 
   get epoch(): Epoch {
-    return this.#options.epoch;
+    return this.#epoch;
   }
 
   get applications(): Applications["all"] {
@@ -105,16 +94,7 @@ export class Manager {
   }
 
   sites(): object[] {
-    return [...this.#sites.values()].map(({ row, routerFailures, gatewayFailures, links }) => ({
-      site: row.site,
-      zone: row.zone,
-      router: { endpoint: row.router, reachable: routerFailures === 0 },
-      gateway: { reachable: gatewayFailures === 0 },
-      prefixes: row.prefixes,
-      groups: row.wants.length,
-      sends: row.sends.length,
-      links: links.map(({ site, rttMs }) => ({ site, rttMs })),
-    }));
+    return this.#sites.views();
   }
 
   plan(): object {
@@ -158,7 +138,7 @@ export class Manager {
         this.#onGateway(purpose.site, ok ? gatewayStatus(answer.body) : undefined, nowMs);
         break;
       case "action":
-        this.#onAction(purpose.action, ok ? answer.body : undefined, answer);
+        this.#onAction(purpose.action, ok ? answer.body : undefined, answer, nowMs);
         break;
     }
     this.#act(nowMs);
@@ -166,7 +146,7 @@ export class Manager {
 
   onDeadline(nowMs: number): void {
     if (nowMs >= this.#rowsMs) this.#askRows();
-    for (const site of this.#sites.values()) {
+    for (const site of this.#sites) {
       if (site.polling > 0 || nowMs < site.nextPollMs) continue;
       site.nextPollMs = nowMs + limits.pollIntervalMs;
       this.#poll(site);
@@ -177,7 +157,7 @@ export class Manager {
 
   nextDeadlineMs(): number {
     let next = Math.min(this.#rowsMs, this.#planMs, this.#rollout.nextDeadlineMs());
-    for (const { polling, nextPollMs } of this.#sites.values()) {
+    for (const { polling, nextPollMs } of this.#sites) {
       if (polling === 0) next = Math.min(next, nextPollMs);
     }
     return next;
@@ -190,7 +170,7 @@ export class Manager {
   /** Asks a Gateway for rows: the next contact, or any that rows name, until one answers. */
   #askRows(): void {
     this.#rowsMs = Number.POSITIVE_INFINITY;
-    const known = [...this.#sites.values()].map(({ row }) => row.gatewayControl);
+    const known = [...this.#sites].map(({ row }) => row.gatewayControl);
     const urls = [...this.#options.contacts, ...known.filter(Boolean).map((at) => `http://${at}`)];
     if (urls.length === 0) return;
     const url = this.#rowsFrom?.url ?? (urls[this.#contact++ % urls.length] as string);
@@ -210,10 +190,10 @@ export class Manager {
     if (this.#rowsFrom?.url !== url) this.#log("info", `reading the rows of the sites from ${url}`);
     this.#rowsFrom = { url, incarnation: body.incarnation, changes: body.changes };
     this.#rowsMs = nowMs;
-    for (const site of this.#sites.values()) site.named = false;
+    for (const site of this.#sites) site.named = false;
     for (const row of body.rows) this.#onRow(row, nowMs);
     this.#dropGone();
-    this.#rollout.onSites(this.#sites.keys());
+    this.#rollout.onSites(this.#sites.names());
     this.#planSoon(nowMs);
   }
 
@@ -225,7 +205,7 @@ export class Manager {
     if (row.routerControl === "") this.#rollout.onRouterLost(row.site);
     else if (!known?.row.routerControl) this.#rollout.onRouterNew(row.site);
     if (known && told.incarnation > known.row.incarnation) this.#onNewLife(known, nowMs);
-    if (!known) this.#sites.set(row.site, newSite(row, nowMs));
+    if (!known) this.#sites.add(row, nowMs);
     else if (!isNewer(known.row, told)) known.row = row;
     if (known) known.named = true;
   }
@@ -241,8 +221,9 @@ export class Manager {
    * A site is gone when no row names it, its Router does not answer and no other is linked to it.
    */
   #dropGone(): void {
-    for (const [name, site] of this.#sites) {
-      if (site.named || this.#isAlive(site)) continue;
+    for (const site of this.#sites) {
+      const name = site.row.site;
+      if (site.named || this.#sites.isAlive(site)) continue;
       this.#sites.delete(name);
       this.#rollout.forgetRouter(name);
       this.#rollout.onGatewayLost(name);
@@ -265,22 +246,23 @@ export class Manager {
     site.polling--;
     const name = site.row.site;
     if (this.#sites.get(name) !== site) return;
-    const wasThere = this.#isAlive(site);
+    const wasThere = this.#sites.isAlive(site);
     if (status && status.site === name) {
       if (String(linkedSites(site.links)) !== String(linkedSites(status.links))) {
         this.#planSoon(nowMs);
       }
       site.routerFailures = 0;
+      this.#onEpoch(status.epoch, name);
       site.links = status.links;
       this.#rollout.onRouter(name, status);
-    } else if (++site.routerFailures === failuresMax) {
+    } else if (++site.routerFailures === limits.pollFailuresMax) {
       site.links = [];
       this.#rollout.onRouterLost(name);
       this.#log("warning", `the Router of ${name} does not answer`);
       // Its links no longer speak for its neighbours either.
       this.#planSoon(nowMs);
     }
-    if (this.#isAlive(site) !== wasThere) this.#planSoon(nowMs);
+    if (this.#sites.isAlive(site) !== wasThere) this.#planSoon(nowMs);
   }
 
   #onGateway(site: Site, status: GatewayStatus | undefined, nowMs: number): void {
@@ -289,15 +271,16 @@ export class Manager {
     if (this.#sites.get(name) !== site) return;
     if (status && status.site === name) {
       site.gatewayFailures = 0;
+      this.#onEpoch(status.epoch, name);
       this.#rollout.onGateway(name, status);
-    } else if (++site.gatewayFailures === failuresMax) {
+    } else if (++site.gatewayFailures === limits.pollFailuresMax) {
       this.#rollout.onGatewayLost(name);
       this.#log("warning", `the Gateway of ${name} does not answer`);
       this.#planSoon(nowMs);
     }
   }
 
-  #onAction(action: Action, body: unknown, answer: Answer): void {
+  #onAction(action: Action, body: unknown, answer: Answer, nowMs: number): void {
     const entries = action.kind === "read-entries" ? entriesBody(body) : undefined;
     const flows = action.kind === "read-flows" ? flowsBody(body) : undefined;
     const isRead = action.kind.startsWith("read");
@@ -310,7 +293,41 @@ export class Manager {
       else this.#rollout.onGatewayLost(action.site);
       return;
     }
+    if (entries) this.#onEntries(action.site, entries, nowMs);
     this.#rollout.onDone(action, true, { ...(entries && { entries }), ...(flows && { flows }) });
+  }
+
+  /** Our state was lost when Routers hold Flow IDs that we would give out again. */
+  #onEntries(site: string, entries: readonly Entry[], nowMs: number): void {
+    const highest = entries.reduce((most, { flow }) => Math.max(most, flow), 0);
+    const isOurs = highest < this.#book.nextFlow && !this.#rollout.contradicts(site, entries);
+    if (isOurs) return;
+    this.#log("warning", `${site} holds flows up to ${highest} that this Manager does not know`);
+    this.#book.restartAbove(highest);
+    this.#planSoon(nowMs);
+  }
+
+  /**
+   * A higher epoch than ours is in force. From an earlier life of this Manager, whose state was
+   * lost: go beyond it. From another Manager: ours is refused, and people must stop one of them.
+   */
+  #onEpoch(seen: Epoch | undefined, at: string): void {
+    if (!seen || compareEpochs(seen, this.#epoch) <= 0) return;
+    if (seen.manager === this.#epoch.manager) {
+      this.#epoch = { term: seen.term + 1, manager: seen.manager };
+      return this.#save();
+    }
+    if (this.#outranked) return;
+    this.#outranked = true;
+    this.#log(
+      "warning",
+      `${at} obeys Manager ${seen.manager} of term ${seen.term}: stop one of us`,
+    );
+  }
+
+  #save(): void {
+    const state = { nextFlow: this.#book.nextFlow, flows: [...this.#book.flows] };
+    this.#effects.push({ kind: "save", term: this.#epoch.term, state });
   }
 
   #planSoon(nowMs: number): void {
@@ -321,52 +338,23 @@ export class Manager {
     this.#planMs = Number.POSITIVE_INFINITY;
     this.#dropGone();
     const before = this.#book.nextFlow;
-    const rows = [...this.#sites.values()]
-      .filter((site) => this.#isAlive(site))
-      .map(({ row }) => row);
-    const wanted = demands(rows, this.#options.applications);
-    const { flows, unplanned } = this.#book.plan(wanted, { rttMs: this.#rtts() });
+    const wanted = demands(this.#sites.living(), this.#options.applications);
+    const { flows, unplanned } = this.#book.plan(wanted, { rttMs: this.#sites.rtts() });
     for (const { demand, reason } of unplanned) {
       this.#log("warning", `no tree for ${demand.channel.group} from ${demand.ingress}: ${reason}`);
     }
     this.#planned = flows;
     this.#unplanned = unplanned;
     this.#count("plans");
-    if (this.#book.nextFlow !== before) {
-      const state = { nextFlow: this.#book.nextFlow, flows: [...this.#book.flows] };
-      this.#effects.push({ kind: "save", state });
-    }
+    if (this.#book.nextFlow !== before) this.#save();
     this.#rollout.onPlan(flows);
-  }
-
-  /**
-   * A site whose Router neither answers nor is linked to any that does is left out of trees, as is
-   * one whose Router cannot be told anything.
-   */
-  #isAlive(site: Site): boolean {
-    if (site.row.routerControl === "") return false;
-    if (site.routerFailures < failuresMax) return true;
-    const { site: name } = site.row;
-    for (const { links } of this.#sites.values()) {
-      if (links.some((link) => link.site === name)) return true;
-    }
-    return false;
-  }
-
-  #rtts(): Map<string, Map<string, number>> {
-    return new Map(
-      [...this.#sites].map(([name, { links }]) => [
-        name,
-        new Map(links.flatMap(({ site, rttMs }) => (rttMs === undefined ? [] : [[site, rttMs]]))),
-      ]),
-    );
   }
 
   #act(nowMs: number): void {
     for (const action of this.#rollout.actions(nowMs)) {
       const row = this.#sites.get(action.site)?.row;
       if (!row) continue;
-      this.#request({ kind: "action", action }, requestOf(action, row, this.#options.epoch));
+      this.#request({ kind: "action", action }, requestOf(action, row, this.#epoch));
       if (!action.kind.startsWith("read")) this.#count("changesSent");
     }
   }
@@ -386,16 +374,6 @@ export class Manager {
     this.counters[what] = (this.counters[what] ?? 0) + 1;
   }
 }
-
-const newSite = (row: SiteRow, nowMs: number): Site => ({
-  row,
-  named: true,
-  routerFailures: 0,
-  gatewayFailures: 0,
-  links: [],
-  nextPollMs: nowMs,
-  polling: 0,
-});
 
 const linkedSites = (links: RouterStatus["links"]): string[] =>
   links.map(({ site }) => site).sort();

@@ -33,9 +33,10 @@ export class ManagerStore {
     return { nextFlow: this.#number("nextFlow", 1), flows };
   }
 
-  /** Replaces everything but the term, in one transaction. */
-  write(nextFlow: number, flows: readonly StoredFlow[]): void {
+  /** Replaces everything in one transaction. */
+  write(term: number, nextFlow: number, flows: readonly StoredFlow[]): void {
     this.#database.transaction(() => {
+      this.#setNumber("term", term);
       this.#setNumber("nextFlow", nextFlow);
       this.#database.run("DELETE FROM flow");
       const insert = this.#database.query("INSERT INTO flow (key, json) VALUES ($key, $json)");

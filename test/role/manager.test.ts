@@ -7,6 +7,7 @@ import {
   assignmentsHash,
   compareEpochs,
   entriesHash,
+  entryText,
   type Entry,
   type EntryChange,
   type Epoch,
@@ -54,10 +55,12 @@ class Fabric {
       case "GET /v1/router": {
         const links = rows.map((other) => ({ site: other.site, rttMs: 5 }));
         const others = links.filter((link) => link.site !== site);
-        return { site, incarnation, entriesHash: entriesHash(entries.values()), links: others };
+        const epoch = this.highest;
+        const hash = entriesHash(entries.values());
+        return { site, incarnation, epoch, entriesHash: hash, links: others };
       }
       case "GET /v1/gateway":
-        return { site, incarnation, flowsHash: assignmentsHash(flows) };
+        return { site, incarnation, epoch: this.highest, flowsHash: assignmentsHash(flows) };
       case "GET /v1/entries":
         return { entries: [...entries.values()] };
       case "GET /v1/flows":
@@ -70,6 +73,8 @@ class Fabric {
       this.flows.set(site, sent.flows);
       return {};
     }
+    const standing = (entry: Entry): Entry => entries.get(entry.flow) ?? entry;
+    if (sent.install.some((entry) => entryText(standing(entry)) !== entryText(entry))) return 409;
     for (const flow of sent.remove) entries.delete(flow);
     for (const entry of sent.install) entries.set(entry.flow, entry);
     return {};
@@ -193,6 +198,22 @@ describe("from rows to entries", () => {
     fabric.add("c", 3, { wants: [exclude(group)], routerControl: "" });
     const bench = new Bench(fabric).run(2_000);
     expect(bench.manager.plan()).toMatchObject({ flows: [{ receivers: ["b"] }] });
+  });
+});
+
+describe("a Manager whose state was lost", () => {
+  test("goes beyond its earlier term and the Flow IDs that stand, and changes what is needed", () => {
+    const bench = new Bench(twoSites(), 5).run(2_000);
+    bench.fabric.add("c", 3, { wants: [exclude(group)] });
+    bench.state = { nextFlow: 1, flows: [] };
+    bench.restart(1);
+    bench.run(15_000);
+    expect(bench.fabric.highest).toEqual({ term: 6, manager: "m" });
+    const flows = bench.fabric.flows.get("a");
+    expect(flows).toEqual([{ flow: 2, channels: [{ group }] }]);
+    for (const site of ["a", "b", "c"]) {
+      expect([...(bench.fabric.entries.get(site)?.keys() ?? [])]).toEqual([2]);
+    }
   });
 });
 

@@ -26,7 +26,7 @@ test("everything survives a restart, in a directory that is made for it", () => 
   const path = join(directory, "deep", "manager.db");
   const first = new ManagerStore(path);
   expect(first.nextTerm()).toBe(1);
-  first.write(7, flows);
+  first.write(1, 7, flows);
   first.close();
   const second = new ManagerStore(path);
   expect(second.nextTerm()).toBe(2);
@@ -34,16 +34,16 @@ test("everything survives a restart, in a directory that is made for it", () => 
   expect(nextFlow).toBe(7);
   expect(read).toHaveLength(2);
   expect(read).toContainEqual(flows[0] as { key: string; json: string });
-  second.write(8, [flows[1] as { key: string; json: string }]);
+  second.write(2, 8, [flows[1] as { key: string; json: string }]);
   expect(second.read()).toEqual({ nextFlow: 8, flows: [flows[1]] as typeof flows });
   second.close();
 });
 
 test("a write is whole or not at all", () => {
   const store = new ManagerStore(":memory:");
-  store.write(3, flows);
+  store.write(1, 3, flows);
   const twice = [flows[0], flows[0]] as typeof flows;
-  expect(() => store.write(9, twice)).toThrow();
+  expect(() => store.write(1, 9, twice)).toThrow();
   expect(store.read().nextFlow).toBe(3);
   expect(store.read().flows).toHaveLength(2);
   store.close();
