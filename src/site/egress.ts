@@ -1,36 +1,30 @@
 /**
  * From the overlay onto the site's LANs: each arriving packet is re-emitted as it is, to the LANs
- * with listeners, unless it must not enter: no sound IPv4 packet, a scope that never crosses, a
+ * with listeners, unless it must not enter: no sound IP packet, a scope that never crosses, a
  * source that belongs to this site (it would be our own packet coming back), nobody who wants it.
  */
 import { limits } from "../limits.ts";
 import { frameHeaderBytes, framePayloadBytes } from "../wire/frame.ts";
-import {
-  ipv4Destination,
-  ipv4Fault,
-  ipv4Source,
-  ipv4SourceIsMartian,
-  ipv4TotalBytes,
-} from "../wire/ipv4.ts";
+import { ipv4Fault, ipv4TotalBytes } from "../wire/ipv4.ts";
+import { ipv6Fault, ipv6TotalBytes } from "../wire/ipv6.ts";
 import { wantsSource } from "../wire/want.ts";
-import { ChannelTable } from "./channel-table.ts";
+import { Decisions, ipVersion, type PacketChannel } from "./decisions.ts";
 import type { SiteMembership } from "./membership.ts";
-import { channelOf, type Ownership } from "./ownership.ts";
+import { isMartian, type Ownership } from "./ownership.ts";
 import { mayCross } from "./scope.ts";
 
 /** Puts the packet at `bytes[from, from + length)` on the LANs of the bit mask. */
 export type LanTarget = (lans: number, bytes: Uint8Array, from: number, length: number) => void;
 
-const causes = ["notIpv4", "scope", "martian", "ownSource", "noMember"] as const;
+const causes = ["notIp", "scope", "martian", "ownSource", "noMember"] as const;
 type Cause = (typeof causes)[number];
 
-/** Decisions in the channel table: the drop causes, then the LAN masks from `firstMask` on. */
+/** Decisions: the drop causes, then the LAN masks from `firstMask` on. */
 const firstMask = causes.length;
-const decisionSlots = 32_768;
 
 export class Egress {
   readonly drops: Record<Cause, number> = {
-    notIpv4: 0,
+    notIp: 0,
     scope: 0,
     martian: 0,
     ownSource: 0,
@@ -40,7 +34,7 @@ export class Egress {
   readonly #ownership: Ownership;
   readonly #membership: SiteMembership;
   readonly #lans: readonly string[];
-  readonly #decisions = new ChannelTable(decisionSlots);
+  readonly #decisions = new Decisions((channel) => this.#decisionFor(channel));
   /** Until the site knows its members, every LAN gets what the Manager sends here. */
   #settling = true;
 
@@ -76,32 +70,19 @@ export class Egress {
   }
 
   #decide(bytes: Uint8Array, packet: number, end: number): number {
-    if (
-      ipv4Fault(bytes, packet, end) !== undefined ||
-      ipv4TotalBytes(bytes, packet) !== end - packet
-    )
-      return causes.indexOf("notIpv4");
-    const source = ipv4Source(bytes, packet);
-    const group = ipv4Destination(bytes, packet);
-    const known = this.#decisions.get(source, group);
-    if (known >= 0) return known;
-    const decision = this.#decisionFor(source, group);
-    if (!this.#decisions.set(source, group, decision)) {
-      this.#decisions.clear();
-      this.#decisions.set(source, group, decision);
-    }
-    return decision;
+    return isSound(bytes, packet, end)
+      ? this.#decisions.of(bytes, packet)
+      : causes.indexOf("notIp");
   }
 
-  #decisionFor(source: number, group: number): number {
+  #decisionFor({ source, group }: PacketChannel): number {
     if (!mayCross(group)) return causes.indexOf("scope");
-    if (ipv4SourceIsMartian(source)) return causes.indexOf("martian");
+    if (isMartian(source)) return causes.indexOf("martian");
     if (this.#ownership.owns(source)) return causes.indexOf("ownSource");
     if (this.#settling) return firstMask + this.#everyLan();
-    const channel = channelOf(source, group);
-    const want = this.#membership.want(channel.group);
-    if (!want || !wantsSource(want, channel.source)) return causes.indexOf("noMember");
-    return firstMask + this.#maskOf([...this.#membership.lansWanting(channel.group)]);
+    const want = this.#membership.want(group);
+    if (!want || !wantsSource(want, source)) return causes.indexOf("noMember");
+    return firstMask + this.#maskOf([...this.#membership.lansWanting(group)]);
   }
 
   /** A LAN that an Eavesdropper elsewhere reports under another name may be any of ours. */
@@ -118,4 +99,14 @@ export class Egress {
   #everyLan(): number {
     return 2 ** Math.min(this.#lans.length, limits.lansPerSiteMax) - 1;
   }
+}
+
+/** Whether `bytes[packet, end)` is one whole IP packet; it came from another site. */
+function isSound(bytes: Uint8Array, packet: number, end: number): boolean {
+  if (packet < end && ipVersion(bytes, packet) === 6) {
+    const isWhole = ipv6Fault(bytes, packet, end) === undefined;
+    return isWhole && ipv6TotalBytes(bytes, packet) === end - packet;
+  }
+  const isWhole = ipv4Fault(bytes, packet, end) === undefined;
+  return isWhole && ipv4TotalBytes(bytes, packet) === end - packet;
 }

@@ -3,45 +3,40 @@
  * and sequence, or a cause why it does not cross. A channel that remote sites want but the Manager
  * has not yet given a flow waits, within bounds, so that a new sender's first packets are not lost.
  */
-import type { Address } from "../base/address.ts";
 import { limits } from "../limits.ts";
 import { frameHeaderBytes, framePayloadBytes, writeDataHeader } from "../wire/frame.ts";
-import { ipv4Destination, ipv4Source, ipv4TotalBytes } from "../wire/ipv4.ts";
+import { ipv4TotalBytes } from "../wire/ipv4.ts";
+import { ipv6TotalBytes } from "../wire/ipv6.ts";
 import { channelText, type FlowAssignment } from "../wire/plan.ts";
 import { wantsSource } from "../wire/want.ts";
-import { ChannelTable } from "./channel-table.ts";
-import { channelOf, type Ownership } from "./ownership.ts";
+import { Decisions, ipVersion, type PacketChannel } from "./decisions.ts";
+import type { Ownership } from "./ownership.ts";
 import type { RemoteWants } from "./remote.ts";
 import { mayCross } from "./scope.ts";
 
 /** Where stamped frames go: `bytes[from, to)` holds `frames` whole data frames, borrowed. */
 export type FrameTarget = (bytes: Uint8Array, from: number, to: number, frames: number) => void;
 
-const causes = ["notIpv4", "scope", "notOwned", "unwanted", "holdFull", "holdExpired"] as const;
+const causes = ["notIp", "scope", "notOwned", "unwanted", "holdFull", "holdExpired"] as const;
 type Cause = (typeof causes)[number];
 
 /**
- * Decisions in the channel table: the drop causes, then hold, then the flows from `firstFlow` on.
+ * Decisions: the drop causes, then hold, then the flows from `firstFlow` on.
  */
 const hold = causes.length;
 const firstFlow = hold + 1;
-const decisionSlots = 32_768;
 
-/** RFC 791 §3.1: five words. */
+/** RFC 791 §3.1: five words; RFC 8200 §3: ten. */
 const ipv4HeaderBytesMin = 20;
+const ipv6HeaderBytesMin = 40;
 
-type Held = {
-  readonly source: number;
-  readonly group: number;
-  readonly frame: Uint8Array;
-  readonly atMs: number;
-};
+type Held = { readonly frame: Uint8Array; readonly atMs: number };
 
 type Flow = { readonly id: number; sequence: number; bytes: number };
 
 export class Ingress {
   readonly drops: Record<Cause, number> = {
-    notIpv4: 0,
+    notIp: 0,
     scope: 0,
     notOwned: 0,
     unwanted: 0,
@@ -52,14 +47,14 @@ export class Ingress {
   readonly #site: number;
   readonly #ownership: Ownership;
   readonly #remote: RemoteWants;
-  readonly #decisions = new ChannelTable(decisionSlots);
+  readonly #decisions = new Decisions((channel) => this.#decisionFor(channel));
   #flows: Flow[] = [];
   #assignments: readonly FlowAssignment[] = [];
   readonly #flowOfChannel = new Map<string, number>();
   #held: Held[] = [];
   #heldBytes = 0;
   /** Channels seen here since the last call of `takeSeen`, as a new sender shows itself. */
-  #seen = new Map<string, { source: Address; group: Address }>();
+  #seen = new Map<string, PacketChannel>();
 
   constructor(site: number, ownership: Ownership, remote: RemoteWants) {
     this.#site = site;
@@ -85,7 +80,7 @@ export class Ingress {
   }
 
   /** Channels that remote sites want, first seen since the last call. */
-  takeSeen(): { source: Address; group: Address }[] {
+  takeSeen(): PacketChannel[] {
     const seen = [...this.#seen.values()];
     this.#seen.clear();
     return seen;
@@ -153,35 +148,20 @@ export class Ingress {
   }
 
   #decide(bytes: Uint8Array, packet: number, end: number): number {
-    if ((bytes[packet] as number) >>> 4 !== 4 || ipv4TotalBytes(bytes, packet) !== end - packet) {
-      return causes.indexOf("notIpv4");
-    }
-    if (end - packet < ipv4HeaderBytesMin) return causes.indexOf("notIpv4");
-    return this.#decisionOf(ipv4Source(bytes, packet), ipv4Destination(bytes, packet));
+    return isWhole(bytes, packet, end)
+      ? this.#decisions.of(bytes, packet)
+      : causes.indexOf("notIp");
   }
 
-  #decisionOf(source: number, group: number): number {
-    const known = this.#decisions.get(source, group);
-    if (known >= 0) return known;
-    const decision = this.#decisionFor(source, group);
-    if (!this.#decisions.set(source, group, decision)) {
-      this.#decisions.clear();
-      this.#decisions.set(source, group, decision);
-    }
-    return decision;
-  }
-
-  #decisionFor(source: number, group: number): number {
+  #decisionFor(channel: PacketChannel): number {
+    const { source, group } = channel;
     if (!mayCross(group)) return causes.indexOf("scope");
     if (!this.#ownership.owns(source)) return causes.indexOf("notOwned");
-    const channel = channelOf(source, group);
-    const want = this.#remote.get(channel.group);
-    if (!want || !wantsSource(want, channel.source)) return causes.indexOf("unwanted");
+    const want = this.#remote.get(group);
+    if (!want || !wantsSource(want, source)) return causes.indexOf("unwanted");
     const key = channelText(channel);
     if (this.#seen.size < limits.channelsPerSiteMax) this.#seen.set(key, channel);
-    const flow =
-      this.#flowOfChannel.get(key) ??
-      this.#flowOfChannel.get(channelText({ group: channel.group }));
+    const flow = this.#flowOfChannel.get(key) ?? this.#flowOfChannel.get(channelText({ group }));
     return flow === undefined ? hold : firstFlow + flow;
   }
 
@@ -197,9 +177,7 @@ export class Ingress {
       return;
     }
     const frame = bytes.slice(at, end);
-    const source = ipv4Source(frame, frameHeaderBytes);
-    const group = ipv4Destination(frame, frameHeaderBytes);
-    this.#held.push({ source, group, frame, atMs: nowMs });
+    this.#held.push({ frame, atMs: nowMs });
     this.#heldBytes += frame.length;
     this.counters.held++;
   }
@@ -208,8 +186,8 @@ export class Ingress {
   #release(target: FrameTarget): void {
     const staying: Held[] = [];
     for (const held of this.#held) {
-      const { source, group, frame } = held;
-      const decision = this.#decisionOf(source, group);
+      const { frame } = held;
+      const decision = this.#decisions.of(frame, frameHeaderBytes);
       if (decision === hold) {
         staying.push(held);
         continue;
@@ -224,5 +202,19 @@ export class Ingress {
       target(frame, 0, frame.length, 1);
     }
     this.#held = staying;
+  }
+}
+
+/** Whether `bytes[packet, end)` is one packet as the kernel, which checked it, hands it over. */
+function isWhole(bytes: Uint8Array, packet: number, end: number): boolean {
+  const length = end - packet;
+  if (length < ipv4HeaderBytesMin) return false;
+  switch (ipVersion(bytes, packet)) {
+    case 4:
+      return ipv4TotalBytes(bytes, packet) === length;
+    case 6:
+      return length >= ipv6HeaderBytesMin && ipv6TotalBytes(bytes, packet) === length;
+    default:
+      return false;
   }
 }

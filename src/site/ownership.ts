@@ -1,13 +1,13 @@
 import {
   type Address,
+  addressBytes,
   familyOf,
-  ipv4Address,
-  ipv4Mask,
   ipv4Of,
   type Prefix,
   prefixContains,
 } from "../base/address.ts";
 import { ipv4SourceIsMartian } from "../wire/ipv4.ts";
+import { ipv6AddressIsMartian } from "../wire/ipv6.ts";
 
 /**
  * Which sources belong to this site: the rule that keeps a re-emitted packet, and the packets of a
@@ -15,29 +15,18 @@ import { ipv4SourceIsMartian } from "../wire/ipv4.ts";
  */
 export class Ownership {
   readonly prefixes: readonly Prefix[];
-  readonly #networks: readonly { readonly network: number; readonly mask: number }[];
 
   constructor(prefixes: readonly Prefix[]) {
     this.prefixes = prefixes;
-    this.#networks = prefixes
-      .filter(({ address }) => familyOf(address) === 4)
-      .map(({ address, bits }) => ({ network: ipv4Of(address), mask: ipv4Mask(bits) }));
   }
 
-  owns(source: number): boolean {
-    if (ipv4SourceIsMartian(source)) return false;
-    return this.#networks.some(({ network, mask }) => (source & mask) >>> 0 === network);
-  }
-
-  ownsAddress(source: Address): boolean {
-    return familyOf(source) === 4
-      ? this.owns(ipv4Of(source))
-      : this.prefixes.some((prefix) => prefixContains(prefix, source));
+  owns(source: Address): boolean {
+    return !isMartian(source) && this.prefixes.some((prefix) => prefixContains(prefix, source));
   }
 }
 
-/** A packet's source and group as addresses, for the control path. */
-export const channelOf = (source: number, group: number): { source: Address; group: Address } => ({
-  source: ipv4Address(source),
-  group: ipv4Address(group),
-});
+/** Whether no packet with this source may leave a LAN. */
+export const isMartian = (source: Address): boolean =>
+  familyOf(source) === 4
+    ? ipv4SourceIsMartian(ipv4Of(source))
+    : ipv6AddressIsMartian(addressBytes(source), 0);

@@ -6,7 +6,7 @@
 import { type Address, isSourceSpecific } from "../base/address.ts";
 import type { SiteRow } from "../wire/message.ts";
 import { sameWant, unionOfWants, type Want } from "../wire/want.ts";
-import { mayCrossAddress } from "./scope.ts";
+import { mayCross } from "./scope.ts";
 
 export type RemoteChange =
   | { readonly kind: "wanted"; readonly want: Want }
@@ -28,7 +28,7 @@ export class RemoteWants {
     const wants = new Map<Address, Want>();
     for (const row of rows) {
       for (const want of row.wants) {
-        if (!mayCrossAddress(want.group)) continue;
+        if (!mayCross(want.group)) continue;
         if (isSourceSpecific(want.group) && want.mode === "exclude") continue;
         const known = wants.get(want.group);
         wants.set(want.group, known ? unionOfWants(known, want) : want);

@@ -8,7 +8,7 @@ import { limits } from "../limits.ts";
 import { rowBytes, type SiteRow } from "../wire/message.ts";
 import type { Want } from "../wire/want.ts";
 import type { SiteMembership } from "./membership.ts";
-import { mayCrossAddress } from "./scope.ts";
+import { mayCross } from "./scope.ts";
 
 type Version = Pick<SiteRow, "incarnation" | "sequence">;
 type Channel = { readonly source: Address; readonly group: Address };
@@ -81,7 +81,7 @@ export class RowWriter {
       incarnation: this.#incarnation,
       sequence: this.#sequence,
       settling,
-      wants: [...membership.wants()].filter(({ group }) => mayCrossAddress(group)).map(bounded),
+      wants: [...membership.wants()].filter(({ group }) => mayCross(group)).map(bounded),
       sends: this.#sends(membership, nowMs),
     });
   }
@@ -97,7 +97,7 @@ export class RowWriter {
       else sends.set(key, { source, group });
     }
     for (const { source, group } of membership.senders()) {
-      if (mayCrossAddress(group)) sends.set(`${source} ${group}`, { source, group });
+      if (mayCross(group)) sends.set(`${source} ${group}`, { source, group });
     }
     return [...sends.values()];
   }

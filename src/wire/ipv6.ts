@@ -209,6 +209,10 @@ export const ipv6Source = (bytes: Uint8Array, at: number): Address =>
 export const ipv6Destination = (bytes: Uint8Array, at: number): Address =>
   readAddress(bytes, at + field.destination, 6);
 
+/** One of the eight 32-bit words of source and destination, which stand side by side. */
+export const ipv6ChannelWord = (bytes: Uint8Array, at: number, word: number): number =>
+  readU32(bytes, at + field.source + 4 * word);
+
 /** One of the four 32-bit words of the source, the first being 0. */
 export const ipv6SourceWord = (bytes: Uint8Array, at: number, word: number): number =>
   readU32(bytes, at + field.source + 4 * word);
@@ -355,10 +359,14 @@ const isLinkLocal = (firstWord: number): boolean => firstWord >>> 22 === 0xfe80 
  * Sources whose data never leaves a LAN (edge.md §7): ::, ::1, fe80::/10 and ff00::/8; and
  * ::ffff:0:0/96, the name of an IPv4 address inside a host (RFC 4291 §2.5.5.2).
  */
-export function ipv6SourceIsMartian(bytes: Uint8Array, at: number): boolean {
-  const first = ipv6SourceWord(bytes, at, 0);
+export const ipv6SourceIsMartian = (bytes: Uint8Array, at: number): boolean =>
+  ipv6AddressIsMartian(bytes, at + field.source);
+
+/** The same of the sixteen bytes at `at`, wherever they stand. */
+export function ipv6AddressIsMartian(bytes: Uint8Array, at: number): boolean {
+  const first = readU32(bytes, at);
   if (first >>> 24 === 0xff || isLinkLocal(first)) return true;
-  if (first !== 0 || ipv6SourceWord(bytes, at, 1) !== 0) return false;
-  const third = ipv6SourceWord(bytes, at, 2);
-  return third === 0xffff || (third === 0 && ipv6SourceWord(bytes, at, 3) <= 1);
+  if (first !== 0 || readU32(bytes, at + 4) !== 0) return false;
+  const third = readU32(bytes, at + 8);
+  return third === 0xffff || (third === 0 && readU32(bytes, at + 12) <= 1);
 }

@@ -6,15 +6,20 @@ import { Ownership } from "../../src/site/ownership.ts";
 import {
   exclude,
   foreign,
+  foreign6,
   framed,
   group,
   group2,
+  group6,
   include,
   lanMessage,
   own,
+  own6,
   packet,
   prefix,
+  prefix6,
   ssm,
+  ssm6,
 } from "./site.ts";
 
 const other = address("10.2.0.12");
@@ -27,7 +32,7 @@ class Edge {
   readonly packets: Uint8Array[] = [];
 
   constructor(lans: readonly string[] = ["eth1", "eth2"]) {
-    this.egress = new Egress(new Ownership([prefix]), this.membership, lans);
+    this.egress = new Egress(new Ownership([prefix, prefix6]), this.membership, lans);
   }
 
   tell(lan: string, news: Parameters<typeof lanMessage>[0]): this {
@@ -56,6 +61,16 @@ describe("delivery", () => {
     expect(edge.masks).toEqual([0b11, 0b10]);
     expect(edge.packets).toEqual(some);
     expect(edge.egress.counters).toEqual({ packets: 2, bytes: 940, delivered: 2 });
+  });
+
+  test("of both families, byte for byte", () => {
+    const edge = new Edge()
+      .tell("eth1", { wants: [exclude(group6)] })
+      .tell("eth2", { wants: [exclude(group), include(ssm6, foreign6)] });
+    const some = [packet(foreign6, group6, 900, 1), packet(foreign, group), packet(foreign6, ssm6)];
+    edge.frames(...some);
+    expect(edge.masks).toEqual([0b01, 0b10, 0b10]);
+    expect(edge.packets).toEqual(some);
   });
 
   test("obeys the site's source filters", () => {
@@ -126,19 +141,29 @@ describe("what never comes out", () => {
     ["martian", from(address("127.0.0.1"))],
     ["martian", from(address("169.254.0.1"))],
     ["noMember", from(foreign, group2)],
-    ["notIpv4", broken((bytes) => (bytes[0] = 0x65))],
-    ["notIpv4", broken((bytes) => (bytes[0] = 0x44))],
-    ["notIpv4", broken((bytes) => (bytes[11] = ((bytes[11] as number) + 1) & 255))],
-    ["notIpv4", packet(foreign, group).subarray(0, 19)],
-    ["notIpv4", packet(foreign, group).subarray(0, 27)],
-    ["notIpv4", new Uint8Array(0)],
-    ["notIpv4", Uint8Array.of(...packet(foreign, group), 0)],
+    ["ownSource", from(own6, group6)],
+    ["scope", from(foreign6, address("ff02::1"))],
+    ["scope", from(foreign6, address("ff05::1:3"))],
+    ["scope", from(foreign6, own6)],
+    ["martian", from(address("fe80::1"), group6)],
+    ["martian", from(address("::1"), group6)],
+    ["noMember", from(foreign6, ssm6)],
+    ["notIp", from(foreign6, group6).subarray(0, 39)],
+    ["notIp", from(foreign6, group6).subarray(0, 47)],
+    ["notIp", Uint8Array.of(...from(foreign6, group6), 0)],
+    ["notIp", broken((bytes) => (bytes[0] = 0x65))],
+    ["notIp", broken((bytes) => (bytes[0] = 0x44))],
+    ["notIp", broken((bytes) => (bytes[11] = ((bytes[11] as number) + 1) & 255))],
+    ["notIp", packet(foreign, group).subarray(0, 19)],
+    ["notIp", packet(foreign, group).subarray(0, 27)],
+    ["notIp", new Uint8Array(0)],
+    ["notIp", Uint8Array.of(...packet(foreign, group), 0)],
   ] as const)("%s", (cause, bytes) => {
-    const edge = new Edge().tell("eth1", { wants: [exclude(group)] });
+    const edge = new Edge().tell("eth1", { wants: [exclude(group), exclude(group6)] });
     edge.frames(bytes, packet(foreign, group));
     expect(edge.masks).toEqual([0b01]);
     expect(edge.egress.drops).toEqual({
-      notIpv4: 0,
+      notIp: 0,
       scope: 0,
       martian: 0,
       ownSource: 0,

@@ -18,23 +18,28 @@ import type { Want } from "../../src/wire/want.ts";
 import {
   exclude,
   foreign,
+  foreign6,
   framed,
   group,
   group2,
+  group6,
   include,
   own,
+  own6,
   own2,
   packet,
   prefix,
+  prefix6,
   row,
   ssm,
+  ssm6,
 } from "./site.ts";
 
 type Sent = { readonly flow: number; readonly sequence: number; readonly packet: Uint8Array };
 
 class Edge {
   readonly remote = new RemoteWants();
-  readonly ingress = new Ingress(77, new Ownership([prefix]), this.remote);
+  readonly ingress = new Ingress(77, new Ownership([prefix, prefix6]), this.remote);
   readonly sent: Sent[] = [];
   readonly runs: number[] = [];
 
@@ -84,16 +89,25 @@ describe("who may enter", () => {
     ["notOwned", packet(foreign, group)],
     ["notOwned", packet(address("127.0.0.1"), group)],
     ["unwanted", packet(own, group2)],
-    ["notIpv4", packet(own, group).subarray(0, 27)],
-    ["notIpv4", Uint8Array.of(0x60, 0, 0, 4)],
-    ["notIpv4", Uint8Array.of(0x45, 0, 0, 4)],
-    ["notIpv4", new Uint8Array(0)],
+    ["scope", packet(own6, address("ff02::fb"))],
+    ["scope", packet(own6, address("ff05::2"))],
+    ["scope", packet(address("fe80::1"), address("ff02::2"))],
+    ["notOwned", packet(foreign6, group6)],
+    ["notOwned", packet(address("fe80::1"), group6)],
+    ["unwanted", packet(own6, ssm6)],
+    ["notIp", packet(own6, group6).subarray(0, 39)],
+    ["notIp", packet(own6, group6).subarray(0, 47)],
+    ["notIp", Uint8Array.of(0x70, ...packet(own, group).subarray(1))],
+    ["notIp", packet(own, group).subarray(0, 27)],
+    ["notIp", Uint8Array.of(0x60, 0, 0, 4)],
+    ["notIp", Uint8Array.of(0x45, 0, 0, 4)],
+    ["notIp", new Uint8Array(0)],
   ] as const)("counted as %s", (cause, bytes) => {
     const edge = new Edge().want(exclude(group)).assign(any(5));
-    edge.packets([bytes]);
+    edge.want(exclude(group), exclude(group6)).packets([bytes]);
     expect(edge.sent).toEqual([]);
     expect(edge.ingress.drops).toEqual({
-      notIpv4: 0,
+      notIp: 0,
       scope: 0,
       notOwned: 0,
       unwanted: 0,
@@ -110,6 +124,15 @@ describe("who may enter", () => {
     edge.packets([packet(own, ssm), packet(own2, ssm), packet(own, group), packet(own2, group)]);
     expect(edge.sent.map((sent) => sent.packet)).toEqual([packet(own, ssm), packet(own2, group)]);
     expect(edge.ingress.drops.unwanted).toBe(2);
+  });
+
+  test("packets of both families, each by its group", () => {
+    const edge = new Edge().want(exclude(group), exclude(group6), include(ssm6, own6));
+    edge.assign(any(5), any(6, group6), { flow: 7, channels: [{ group: ssm6, source: own6 }] });
+    const some = [packet(own6, group6), packet(own, group), packet(own6, ssm6)];
+    edge.packets(some);
+    expect(edge.flows()).toEqual([6, 5, 7]);
+    expect(edge.sent.map((sent) => sent.packet)).toEqual(some);
   });
 
   test("a want that comes or goes is obeyed by the next packet", () => {

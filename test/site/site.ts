@@ -1,4 +1,11 @@
-import { type Address, address, ipv4Of, type Prefix } from "../../src/base/address.ts";
+import {
+  type Address,
+  address,
+  addressBytes,
+  familyOf,
+  ipv4Of,
+  type Prefix,
+} from "../../src/base/address.ts";
 import { writeChecksum } from "../../src/base/checksum.ts";
 import { writeU16, writeU32 } from "../../src/base/bytes.ts";
 import { frameHeaderBytes, frameType, writeFrameHeader } from "../../src/wire/frame.ts";
@@ -14,6 +21,12 @@ export const own = address("10.1.0.11");
 export const own2 = address("10.1.0.12");
 export const foreign = address("10.2.0.11");
 export const prefix: Prefix = { address: address("10.1.0.0"), bits: 16 };
+/** The same of IPv6. */
+export const group6 = address("ff18::1234");
+export const ssm6 = address("ff3e::1");
+export const own6 = address("fd00:1::11");
+export const foreign6 = address("fd00:2::11");
+export const prefix6: Prefix = { address: address("fd00:1::"), bits: 64 };
 
 export const include = (of: Address, ...sources: Address[]): Want => ({
   group: of,
@@ -59,8 +72,9 @@ export const row = (site: string, fields: Partial<SiteRow> = {}): SiteRow => ({
   ...fields,
 });
 
-/** A UDP packet's IPv4 header and `payload` behind it. */
+/** A UDP packet's IP header and `payload` behind it. */
 export function packet(source: Address, of: Address, payload = 8, ttl = 64): Uint8Array {
+  if (familyOf(of) === 6) return packet6(source, of, payload, ttl);
   const bytes = new Uint8Array(20 + payload).fill(0xa5, 20);
   bytes[0] = 0x45;
   writeU16(bytes, 2, bytes.length);
@@ -69,6 +83,17 @@ export function packet(source: Address, of: Address, payload = 8, ttl = 64): Uin
   writeU32(bytes, 12, ipv4Of(source));
   writeU32(bytes, 16, ipv4Of(of));
   writeChecksum(bytes, 10, 0, 20);
+  return bytes;
+}
+
+function packet6(source: Address, of: Address, payload: number, hopLimit: number): Uint8Array {
+  const bytes = new Uint8Array(40 + payload).fill(0xa5, 40);
+  bytes[0] = 0x60;
+  writeU16(bytes, 4, payload);
+  bytes[6] = 17;
+  bytes[7] = hopLimit;
+  bytes.set(addressBytes(source), 8);
+  bytes.set(addressBytes(of), 24);
   return bytes;
 }
 
