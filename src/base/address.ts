@@ -94,6 +94,15 @@ export function readAddress(bytes: Uint8Array, at: number, family: Family): Addr
   return ipv6Text(Array.from({ length: 8 }, (_, i) => readU16(bytes, at + 2 * i)));
 }
 
+/** The IPv6 address of four 32-bit words, the first being at `at`. */
+export const ipv6Address = (words: Uint32Array, at: number): Address =>
+  ipv6Text(
+    Array.from({ length: 8 }, (_, i) => {
+      const word = words[at + (i >>> 1)] as number;
+      return i % 2 === 0 ? word >>> 16 : word & 0xffff;
+    }),
+  );
+
 /** The four or sixteen bytes of an address, in network order. */
 export function addressBytes(of: Address): Uint8Array {
   if (familyOf(of) === 4) {

@@ -5,7 +5,7 @@
  * Every `limits.findingsIntervalMs` the evidence is looked at. A finding lasts from its first sight
  * until none came for `limits.findingHoldMs`, so there is at most one of each code.
  */
-import { type Address, familyOf, ipv4Address, ipv4Of } from "../base/address.ts";
+import { type Address, familyOf, ipv4Address, ipv4Of, ipv6Address } from "../base/address.ts";
 import { limits } from "../limits.ts";
 import { Evidence } from "./evidence.ts";
 import { GroupMacs } from "./group-macs.ts";
@@ -49,8 +49,9 @@ export class Findings {
   readonly #queries: QueryEvidence;
   readonly #records = new RecordEvidence();
   readonly #macs = new GroupMacs();
-  /** Wanted groups of IPv4 as numbers, for the packet path. */
+  /** Wanted groups of IPv4 as numbers, for the packet path; of IPv6 as they are. */
   readonly #wanted = new Set<number>();
+  readonly #wanted6 = new Set<Address>();
   readonly #ttlOne = new Evidence<TtlOne>();
   #ttlOnePackets = 0;
   #ttlNamedMs = Number.NEGATIVE_INFINITY;
@@ -82,7 +83,11 @@ export class Findings {
   onWant(group: Address, isWanted: boolean): void {
     const isKept = isWanted && this.#macs.onWanted(group) === "accepted";
     if (!isKept) this.#macs.onUnwanted(group);
-    if (familyOf(group) === 6) return;
+    if (familyOf(group) === 6) {
+      if (isKept) this.#wanted6.add(group);
+      else this.#wanted6.delete(group);
+      return;
+    }
     if (isKept) this.#wanted.add(ipv4Of(group));
     else this.#wanted.delete(ipv4Of(group));
   }
@@ -94,9 +99,25 @@ export class Findings {
     if (ttl > 1 || group >>> 8 === 0xe0_00_00 || !this.#wanted.has(group)) return;
     this.#ttlOnePackets++;
     if (nowMs < this.#ttlNamedMs) return;
+    this.#onTtlOne({ source: ipv4Address(source), group: ipv4Address(group) }, nowMs);
+  }
+
+  /**
+   * The same of IPv6: four words of the source, then four of the group, borrowed. Of the packets
+   * between two sights only the first is counted, so that the others cost nothing.
+   */
+  onDataHopLimit(hopLimit: number, channel: Uint32Array, nowMs: number): void {
+    this.#queries.onData(nowMs);
+    if (hopLimit > 1 || nowMs < this.#ttlNamedMs) return;
+    const group = ipv6Address(channel, 4);
+    if (!this.#wanted6.has(group)) return;
+    this.#ttlOnePackets++;
+    this.#onTtlOne({ source: ipv6Address(channel, 0), group }, nowMs);
+  }
+
+  #onTtlOne(seen: TtlOne, nowMs: number): void {
     this.#ttlNamedMs = nowMs + limits.findingsIntervalMs / 2;
-    const sight = { source: ipv4Address(source), group: ipv4Address(group) };
-    this.#ttlOne.onSight(sight, this.#ttlOnePackets);
+    this.#ttlOne.onSight(seen, this.#ttlOnePackets);
     this.#ttlOnePackets = 0;
   }
 

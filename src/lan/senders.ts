@@ -1,12 +1,13 @@
 /**
- * Who sends to which group on one LAN, learnt from the data itself, IPv4. The packet path fills
- * typed arrays and allocates nothing but for a new sender; once a second `onDeadline` rolls the
- * counts into rates and forgets senders that fell silent. Data never proves a receiver.
+ * Who sends to which group on one LAN in one IP family, learnt from the data itself. The packet path
+ * fills typed arrays and allocates nothing but for a new sender; once a second `onDeadline` rolls
+ * the counts into rates and forgets senders that fell silent. Data never proves a receiver.
  *
- * Rows hold senders; an open-addressing index (linear probing, at most half full) finds the row of
- * a source and group.
+ * Rows hold senders. The key of one is the 32-bit words of source and group: two of IPv4, eight of
+ * IPv6. An open-addressing index (linear probing, at most half full) finds the row of a key; with
+ * IPv6 the row of the last packet is tried first, as packets come in runs.
  */
-import { type Address, ipv4Address } from "../base/address.ts";
+import { type Address, type Family, ipv4Address, ipv6Address } from "../base/address.ts";
 import { assert } from "../base/assert.ts";
 import { Ring } from "../base/ring.ts";
 import { limits } from "../limits.ts";
@@ -46,20 +47,12 @@ export class Senders {
 
   // Rows [0, #size) are in use.
   #size = 0;
-  readonly #source = new Uint32Array(rowsMax);
-  readonly #group = new Uint32Array(rowsMax);
+  readonly #keys: Uint32Array;
   readonly #sinceMs = new Float64Array(rowsMax);
   readonly #lastMs = new Float64Array(rowsMax);
   readonly #packets = new Float64Array(rowsMax);
   readonly #bytes = new Float64Array(rowsMax);
-  readonly #columns = [
-    this.#source,
-    this.#group,
-    this.#sinceMs,
-    this.#lastMs,
-    this.#packets,
-    this.#bytes,
-  ] as const;
+  readonly #columns = [this.#sinceMs, this.#lastMs, this.#packets, this.#bytes] as const;
   // Totals of each row as they stood at the last rolls, a row's buckets side by side.
   readonly #rolledPackets = new Float64Array(rowsMax * bucketCount);
   readonly #rolledBytes = new Float64Array(rowsMax * bucketCount);
@@ -67,10 +60,17 @@ export class Senders {
   #bucket = 0;
   #nextRollMs = Number.POSITIVE_INFINITY;
   #refusedPackets = 0;
+  /** Words of a key, and the key of the packet at hand. */
+  readonly #words: number;
+  readonly #key: Uint32Array;
+  #lastRow = 0;
 
   /** @param seed places senders in the index; a secret one keeps forged sources from colliding */
-  constructor(seed: number) {
+  constructor(seed: number, family: Family = 4) {
     this.#seed = seed | 0;
+    this.#words = family === 4 ? 2 : 8;
+    this.#keys = new Uint32Array(rowsMax * this.#words);
+    this.#key = new Uint32Array(this.#words);
   }
 
   get size(): number {
@@ -82,20 +82,44 @@ export class Senders {
     return this.#refusedPackets;
   }
 
-  /** One packet; addresses are 32-bit numbers. Allocates nothing for a sender that is known. */
+  /**
+   * One packet of IPv4; addresses are 32-bit numbers. Allocates nothing for a sender that is known.
+   */
   onPacket(source: number, group: number, bytes: number, nowMs: number): void {
     this.onData(source, group, 1, bytes, nowMs);
   }
 
+  /** One packet of IPv6; four words of the source, then four of the group, borrowed. */
+  onPacket6(channel: Uint32Array, bytes: number, nowMs: number): void {
+    assert(channel.length === this.#words, "a table has senders of one family");
+    let row = this.#lastRow;
+    if (row >= this.#size || !this.#holds(row, channel, 0)) {
+      row = this.#index[this.#slotOf(channel, 0)] as number;
+      if (row === noRow) {
+        this.#key.set(channel);
+        row = this.#add(nowMs);
+      }
+      if (row !== noRow) this.#lastRow = row;
+    }
+    this.#count(row, 1, bytes, nowMs);
+  }
+
   /** Packets and bytes of one sender since the last call, as a kernel's counters give them. */
   onData(source: number, group: number, packets: number, bytes: number, nowMs: number): void {
-    let row = this.#index[this.#slotOf(source, group)] as number;
+    assert(this.#words === 2, "a table has senders of one family");
+    let row = this.#index[this.#slotOf2(source, group)] as number;
     if (row === noRow) {
-      row = this.#add(source, group, nowMs);
-      if (row === noRow) {
-        this.#refusedPackets += packets;
-        return;
-      }
+      this.#key[0] = source;
+      this.#key[1] = group;
+      row = this.#add(nowMs);
+    }
+    this.#count(row, packets, bytes, nowMs);
+  }
+
+  #count(row: number, packets: number, bytes: number, nowMs: number): void {
+    if (row === noRow) {
+      this.#refusedPackets += packets;
+      return;
     }
     this.#packets[row] = (this.#packets[row] as number) + packets;
     this.#bytes[row] = (this.#bytes[row] as number) + bytes;
@@ -142,8 +166,7 @@ export class Senders {
     // What is younger than one roll is measured over a full one: no burst reads as a torrent.
     const overMs = Math.max(nowMs - (isYoung ? sinceMs : rolledMs), rollIntervalMs);
     return {
-      source: ipv4Address(this.#source[row] as number),
-      group: ipv4Address(this.#group[row] as number),
+      ...this.#channel(row),
       packetsPerSecond: (1_000 * (packets - oldPackets)) / overMs,
       bitsPerSecond: (8_000 * (bytes - oldBytes)) / overMs,
       sinceMs,
@@ -164,17 +187,17 @@ export class Senders {
     return (this.#bucket + bucketCount - 1) % bucketCount;
   }
 
-  #add(source: number, group: number, nowMs: number): number {
+  /** Adds the sender of the key at hand. */
+  #add(nowMs: number): number {
     // Each row keeps one place in the ring for its "silent".
     const hasRoom = this.#effects.size + this.#size + 2 <= limits.effectsMax;
     if (this.#size === rowsMax || !hasRoom) return noRow;
     const row = this.#size++;
-    this.#source[row] = source;
-    this.#group[row] = group;
+    this.#keys.set(this.#key, row * this.#words);
     this.#sinceMs[row] = nowMs;
     this.#packets[row] = 0;
     this.#bytes[row] = 0;
-    this.#index[this.#slotOf(source, group)] = row;
+    this.#index[this.#slotOf(this.#key, 0)] = row;
     if (this.#nextRollMs === Number.POSITIVE_INFINITY) this.#nextRollMs = nowMs + rollIntervalMs;
     this.#announce("appeared", row);
     return row;
@@ -187,6 +210,7 @@ export class Senders {
     const last = --this.#size;
     if (row === last) return;
     const slot = this.#slotOfRow(last);
+    this.#keys.copyWithin(row * this.#words, last * this.#words, (last + 1) * this.#words);
     for (const column of this.#columns) column[row] = column[last] as number;
     for (const buckets of [this.#rolledPackets, this.#rolledBytes]) {
       buckets.copyWithin(row * bucketCount, last * bucketCount, (last + 1) * bucketCount);
@@ -200,7 +224,7 @@ export class Senders {
     for (let slot = (hole + 1) & indexMask; ; slot = (slot + 1) & indexMask) {
       const row = this.#index[slot] as number;
       if (row === noRow) break;
-      const home = this.#homeOf(this.#source[row] as number, this.#group[row] as number);
+      const home = this.#homeOf(this.#keys, row * this.#words);
       // It may move up only when its home does not lie between the hole and itself.
       if (((slot - home) & indexMask) < ((slot - hole) & indexMask)) continue;
       this.#index[hole] = row;
@@ -210,30 +234,67 @@ export class Senders {
   }
 
   #announce(kind: SenderEffect["kind"], row: number): void {
-    const pushed = this.#effects.push({
-      kind,
-      source: ipv4Address(this.#source[row] as number),
-      group: ipv4Address(this.#group[row] as number),
-    });
+    const pushed = this.#effects.push({ kind, ...this.#channel(row) });
     assert(pushed, "a place was kept when the sender was added");
   }
 
-  /** The slot of a sender, or the empty one where it belongs. */
-  #slotOf(source: number, group: number): number {
-    let slot = this.#homeOf(source, group);
+  #channel(row: number): { source: Address; group: Address } {
+    const half = this.#words / 2;
+    return { source: this.#address(row, 0), group: this.#address(row, half) };
+  }
+
+  #address(row: number, word: number): Address {
+    const from = row * this.#words + word;
+    if (this.#words === 2) return ipv4Address(this.#keys[from] as number);
+    return ipv6Address(this.#keys, from);
+  }
+
+  /** The slot of the sender whose key stands at `keys[at…]`, or the empty one where it belongs. */
+  #slotOf(keys: Uint32Array, at: number): number {
+    if (this.#words === 2) return this.#slotOf2(keys[at] as number, keys[at + 1] as number);
+    let slot = this.#homeOf(keys, at);
+    for (;;) {
+      const row = this.#index[slot] as number;
+      if (row === noRow || this.#holds(row, keys, at)) return slot;
+      slot = (slot + 1) & indexMask;
+    }
+  }
+
+  /** The same for IPv4, without loops over words. */
+  #slotOf2(source: number, group: number): number {
+    let slot = this.#homeOf2(source, group);
     for (;;) {
       const row = this.#index[slot] as number;
       if (row === noRow) return slot;
-      if (this.#source[row] === source && this.#group[row] === group) return slot;
+      if (this.#keys[2 * row] === source && this.#keys[2 * row + 1] === group) return slot;
       slot = (slot + 1) & indexMask;
     }
   }
 
   #slotOfRow(row: number): number {
-    return this.#slotOf(this.#source[row] as number, this.#group[row] as number);
+    return this.#slotOf(this.#keys, row * this.#words);
   }
 
-  #homeOf(source: number, group: number): number {
+  #holds(row: number, keys: Uint32Array, at: number): boolean {
+    const from = row * this.#words;
+    for (let word = this.#words - 1; word >= 0; word--) {
+      if (this.#keys[from + word] !== keys[at + word]) return false;
+    }
+    return true;
+  }
+
+  #homeOf(keys: Uint32Array, at: number): number {
+    if (this.#words === 2) return this.#homeOf2(keys[at] as number, keys[at + 1] as number);
+    let hash = this.#seed;
+    for (let word = 0; word < this.#words; word++) {
+      hash = Math.imul(hash ^ (keys[at + word] as number), 0x9e37_79b1);
+      hash ^= hash >>> 15;
+    }
+    hash = Math.imul(hash, 0xc2b2_ae35);
+    return (hash ^ (hash >>> 16)) & indexMask;
+  }
+
+  #homeOf2(source: number, group: number): number {
     let hash = Math.imul(source ^ this.#seed, 0x9e37_79b1);
     hash = Math.imul(hash ^ (hash >>> 15) ^ group, 0x85eb_ca6b);
     hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2_ae35);

@@ -7,6 +7,7 @@ import {
   ipv4Address,
   ipv4Mask,
   ipv4Of,
+  ipv6Address,
   isMulticast,
   isSourceSpecific,
   maskedAddress,
@@ -95,6 +96,11 @@ test("bytes and text of an address are one", () => {
       expect(parseAddress(read)).toBe(read);
     }),
   );
+});
+
+test("four words are an IPv6 address", () => {
+  const words = Uint32Array.of(7, 0x2001_0db8, 0, 0xffff, 0x8000_0011, 7);
+  expect(ipv6Address(words, 1) as string).toBe("2001:db8::ffff:8000:11");
 });
 
 test("an IPv4 address and its number are one", () => {

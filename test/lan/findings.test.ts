@@ -206,3 +206,19 @@ test("whatever comes, there is one finding of each code at most", () => {
   expect(new Set(codes).size).toBe(codes.length);
   expect(codes.length).toBeGreaterThanOrEqual(5);
 });
+
+test("a hop limit of 1 is found as a TTL of 1 is, of wanted groups only", () => {
+  const findings = new Findings({ timers: { otherQuerierPresentMs: () => 255_000 } }, 0);
+  const channel = Uint32Array.of(0x2001_0db8, 0, 0, 0x11, 0xff0e_0000, 0, 0, 0x4321);
+  const look = (): string[] => {
+    findings.onDeadline(findings.nextDeadlineMs());
+    return findings.findings(findings.nextDeadlineMs()).map(({ evidence }) => evidence);
+  };
+  findings.onDataHopLimit(1, channel, 10);
+  expect(look()).toEqual([]);
+  findings.onWant(address("ff0e::4321"), true);
+  findings.onDataHopLimit(2, channel, 20_000);
+  expect(look()).toEqual([]);
+  findings.onDataHopLimit(1, channel, 30_000);
+  expect(look()).toEqual([expect.stringContaining("from 2001:db8::11 to ff0e::4321")]);
+});

@@ -1,5 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import { address, ipv4Of } from "../../src/base/address.ts";
+import {
+  type Address,
+  address,
+  addressBytes,
+  type Family,
+  ipv4Of,
+} from "../../src/base/address.ts";
+import { readU32 } from "../../src/base/bytes.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { type SenderEffect, Senders } from "../../src/lan/senders.ts";
 import { limits } from "../../src/limits.ts";
@@ -7,6 +14,12 @@ import { limits } from "../../src/limits.ts";
 const source = address("198.51.100.1");
 const group = address("233.252.0.1");
 const [s, g] = [ipv4Of(source), ipv4Of(group)];
+
+/** The eight words of a channel of IPv6. */
+const words = (...channel: [Address, Address]): Uint32Array => {
+  const bytes = channel.flatMap((one) => [...addressBytes(one)]);
+  return Uint32Array.from({ length: 8 }, (_, i) => readU32(Uint8Array.from(bytes), 4 * i));
+};
 
 function effectsOf(senders: Senders): SenderEffect[] {
   const all: SenderEffect[] = [];
@@ -60,6 +73,40 @@ describe("appearing and falling silent (edge.md §4.5)", () => {
       senders.onPacket(from, to, 1, 0);
     }
     expect(senders.size).toBe(4);
+  });
+});
+
+describe("IPv6", () => {
+  const source6 = address("2001:db8::11");
+  const group6 = address("ff0e::4321");
+
+  test("appears, is counted and falls silent as IPv4 does", () => {
+    const senders = new Senders(1, 6);
+    const borrowed = words(source6, group6);
+    senders.onPacket6(borrowed, 100, 5_000);
+    borrowed.fill(0xa5); // what is kept is a copy
+    senders.onPacket6(words(source6, group6), 150, 5_500);
+    expect(effectsOf(senders)).toEqual([{ kind: "appeared", source: source6, group: group6 }]);
+    expect(senders.senders(5_500)).toMatchObject([
+      { source: source6, group: group6, packets: 2, bytes: 250 },
+    ]);
+    runTo(senders, 217_000);
+    expect(effectsOf(senders)).toEqual([{ kind: "silent", source: source6, group: group6 }]);
+  });
+
+  test("every word of source and group counts", () => {
+    const senders = new Senders(1, 6);
+    for (let word = 0; word < 8; word++) {
+      const channel = words(source6, group6);
+      channel[word] = (channel[word] as number) ^ 1;
+      senders.onPacket6(channel, 1, 0);
+    }
+    expect(senders.size).toBe(8);
+  });
+
+  test("a table has senders of one family", () => {
+    expect(() => new Senders(1, 6).onPacket(s, g, 1, 0)).toThrow("one family");
+    expect(() => new Senders(1, 4).onPacket6(words(source6, group6), 1, 0)).toThrow("one family");
   });
 });
 
@@ -128,9 +175,13 @@ describe("caps", () => {
 });
 
 describe("against a map", () => {
-  test.each([1, 2, 3, 4, 5, 6, 7, 8])("seed %d: rows, index and silence agree", (seed) => {
+  const seeds = [1, 2, 3, 4, 5, 6, 7, 8].flatMap((seed) => [
+    [4, seed] as const,
+    [6, seed] as const,
+  ]);
+  test.each(seeds)("IPv%d, seed %d: rows, index and silence agree", (family, seed) => {
     const prng = new Prng(seed);
-    const senders = new Senders(prng.u32());
+    const senders = new Senders(prng.u32(), family);
     const model = new Map<string, { packets: number; bytes: number; lastMs: number }>();
     let nowMs = 0;
     for (let i = 0; i < 20_000; i++) {
@@ -139,7 +190,8 @@ describe("against a map", () => {
       const key = `${from} ${to}`;
       const known = model.get(key) ?? { packets: 0, bytes: 0, lastMs: 0 };
       model.set(key, { packets: known.packets + 1, bytes: known.bytes + bytes, lastMs: nowMs });
-      senders.onPacket(s + from, g + to, bytes, nowMs);
+      if (family === 4) senders.onPacket(s + from, g + to, bytes, nowMs);
+      else senders.onPacket6(Uint32Array.of(0, 0, from, s, 0, to, 0, g), bytes, nowMs);
       if (prng.below(100) > 0) continue;
       nowMs += prng.below(15_000);
       senders.onDeadline(nowMs);
@@ -151,10 +203,17 @@ describe("against a map", () => {
     }
     const seen = senders.senders(nowMs).map(({ source: from, group: to, ...rest }) => {
       const { packets, bytes, lastMs } = rest;
-      return { key: `${ipv4Of(from) - s} ${ipv4Of(to) - g}`, packets, bytes, lastMs };
+      return { key: keyOf(family, from, to), packets, bytes, lastMs };
     });
     const expected = [...model].map(([key, counts]) => ({ key, ...counts }));
     const byKey = (x: { key: string }, y: { key: string }): number => (x.key < y.key ? -1 : 1);
     expect(seen.sort(byKey)).toEqual(expected.sort(byKey));
   });
 });
+
+/** The small numbers that the packet was made of. */
+function keyOf(family: Family, from: Address, to: Address): string {
+  if (family === 4) return `${ipv4Of(from) - s} ${ipv4Of(to) - g}`;
+  const channel = words(from, to);
+  return `${channel[2]} ${channel[5]}`;
+}
