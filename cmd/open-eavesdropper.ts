@@ -1,15 +1,20 @@
 import type { RoleControl } from "../src/control/app.ts";
 import { eavesdropperControl } from "../src/control/eavesdropper.ts";
-import { addressOf } from "../src/io/interfaces.ts";
-import { DataRing, IgmpSocket } from "../src/io/lan-capture.ts";
+import { type Address, type Family, familyOf } from "../src/base/address.ts";
+import { voicesOf } from "../src/io/interfaces.ts";
+import { DataRing, ipv4Headers, ipv6Headers, MembershipSocket } from "../src/io/lan-capture.ts";
 import { PacketSender } from "../src/io/packet-sender.ts";
 import { Eavesdropper } from "../src/role/eavesdropper.ts";
+import type { LanVoice } from "../src/role/node.ts";
 import { type Opening, seed } from "./open-role.ts";
 
 /** How often the headers of data are read from the capture ring. */
 const dataReadMs = 100;
 
-type Opened = { readonly eavesdropper: Eavesdropper; readonly data: DataRing };
+type Opened = {
+  readonly eavesdropper: Eavesdropper;
+  readonly rings: Readonly<Record<Family, DataRing>>;
+};
 
 /** Opens one Eavesdropper for each LAN. */
 export function openEavesdroppers(opening: Opening): RoleControl {
@@ -28,10 +33,11 @@ export function openEavesdroppers(opening: Opening): RoleControl {
     status: () => ({ lans: all.map((one) => one.status()) }),
     counters: () =>
       Object.fromEntries(
-        opened.map(({ eavesdropper, data }) => [
-          eavesdropper.lan,
-          { ...eavesdropper.counters, records: eavesdropper.records(), ringDropped: data.dropped },
-        ]),
+        opened.map(({ eavesdropper, rings }) => {
+          const ringDropped = rings[4].dropped + rings[6].dropped;
+          const records = eavesdropper.records();
+          return [eavesdropper.lan, { ...eavesdropper.counters, records, ringDropped }];
+        }),
       ),
     findings: () =>
       all.flatMap((one) =>
@@ -47,15 +53,10 @@ export function openEavesdroppers(opening: Opening): RoleControl {
 }
 
 function openOne(opening: Opening, lan: string): Opened {
-  const { config, site, loop, poller, incarnation, pipes } = opening;
-  const sender = new PacketSender(lan);
-  const voice = {
-    address: addressOf(lan),
-    send: (bytes: Uint8Array, length: number) => {
-      sender.push(bytes, 0, length);
-      sender.flush();
-    },
-  };
+  const { config, site, loop, incarnation, pipes } = opening;
+  const addresses = voicesOf(lan);
+  const ipv4 = openVoice(lan, addresses.ipv4);
+  const ipv6 = addresses.ipv6 && openVoice(lan, addresses.ipv6);
   const options = {
     fabric: config.fabric,
     site,
@@ -66,25 +67,54 @@ function openOne(opening: Opening, lan: string): Opened {
     routerDiscovery: config.eavesdropper.router_discovery,
     seed: seed(),
   };
-  const eavesdropper = new Eavesdropper(options, voice, loop.nowMs);
-  const igmp = new IgmpSocket(lan);
-  const data = new DataRing(lan);
-  poller.watch(igmp.descriptor, () =>
-    loop.fact((nowMs) => igmp.read((bytes, length) => eavesdropper.onIgmp(bytes, length, nowMs))),
-  );
+  const eavesdropper = new Eavesdropper(options, { ipv4, ipv6 }, loop.nowMs);
   loop.onStop(() => {
     eavesdropper.onExit();
-    igmp.close();
-    data.close();
-    sender.close();
+    ipv4.close();
+    ipv6?.close();
+  });
+  hear(opening, new MembershipSocket(lan, 4), eavesdropper.onIgmp.bind(eavesdropper));
+  hear(opening, new MembershipSocket(lan, 6), eavesdropper.onMld.bind(eavesdropper));
+  const rings = { 4: new DataRing(lan, 4), 6: new DataRing(lan, 6) };
+  loop.onStop(() => {
+    rings[4].close();
+    rings[6].close();
   });
   loop.add(`eavesdropper ${lan}`, eavesdropper);
-  return { eavesdropper, data };
+  return { eavesdropper, rings };
 }
 
-function readData(loop: Opening["loop"], { eavesdropper, data }: Opened): void {
+function openVoice(lan: string, address: Address): LanVoice & { close(): void } {
+  const sender = new PacketSender(lan, familyOf(address));
+  return {
+    address,
+    send(bytes, length) {
+      sender.push(bytes, 0, length);
+      sender.flush();
+    },
+    close: () => sender.close(),
+  };
+}
+
+type OnPacket = (bytes: Uint8Array, length: number, nowMs: number) => void;
+
+function hear({ loop, poller }: Opening, socket: MembershipSocket, onPacket: OnPacket): void {
+  poller.watch(socket.descriptor, () =>
+    loop.fact((nowMs) => socket.read((bytes, length) => onPacket(bytes, length, nowMs))),
+  );
+  loop.onStop(() => socket.close());
+}
+
+function readData(loop: Opening["loop"], { eavesdropper, rings }: Opened): void {
   loop.fact((nowMs) => {
-    data.read((source, group, bytes, ttl) => eavesdropper.onData(source, group, bytes, ttl, nowMs));
+    const onIpv4 = ipv4Headers((source, group, bytes, ttl) =>
+      eavesdropper.onData(source, group, bytes, ttl, nowMs),
+    );
+    const onIpv6 = ipv6Headers((channel, bytes, hopLimit) =>
+      eavesdropper.onData6(channel, bytes, hopLimit, nowMs),
+    );
+    rings[4].read(onIpv4);
+    rings[6].read(onIpv6);
     eavesdropper.onDataRead(nowMs);
   });
 }

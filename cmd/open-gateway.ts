@@ -52,7 +52,12 @@ function commandsOf(
       flowsHash: gateway.assignmentsHash,
       settling: gateway.settling,
       router: gateway.routerLinked ? "linked" : "not linked",
-      interface: { kind: routed.kind, tun: routed.tun.name, table: routed.table ?? "default" },
+      interface: {
+        kind: routed.kind,
+        tun: routed.tun.name,
+        table: routed.table(4),
+        table6: routed.table(6),
+      },
       lans: gateway.membership.lanNames(),
     }),
     counters: () => ({

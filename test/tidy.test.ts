@@ -33,6 +33,7 @@ const provedElsewhere: Readonly<Record<string, string>> = {
   "src/io/interfaces.ts": kernel,
   "src/io/lan-capture.ts": kernel,
   "src/io/libc.ts": kernel,
+  "src/io/mroute-codec.ts": kernel,
   "src/io/mroute.ts": kernel,
   "src/io/netlink.ts": kernel,
   "src/io/packet-sender.ts": kernel,

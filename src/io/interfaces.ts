@@ -1,5 +1,13 @@
 import { networkInterfaces } from "node:os";
-import { type Address, maskedAddress, parseAddress, type Prefix } from "../base/address.ts";
+import {
+  type Address,
+  familyOf,
+  maskedAddress,
+  parseAddress,
+  type Prefix,
+  prefixContains,
+  prefixText,
+} from "../base/address.ts";
 import type { SiteLan } from "../role/node.ts";
 import { SystemError } from "./libc.ts";
 
@@ -11,38 +19,49 @@ export async function awaitAddresses(names: readonly string[], withinMs: number)
   const untilMs = performance.now() + withinMs;
   const pollMs = 50;
   for (const name of names) {
-    while (addressesOf(name).length === 0 && performance.now() < untilMs) await Bun.sleep(pollMs);
+    while (!hasIpv4(name) && performance.now() < untilMs) await Bun.sleep(pollMs);
     lanOf(name);
   }
 }
 
-/** The LAN behind an interface of this host: its IPv4 prefixes. Throws when it has no address. */
+/**
+ * The LAN behind an interface of this host: its prefixes of both families but the link-local one.
+ * Throws when it has no IPv4 address.
+ */
 export function lanOf(name: string): SiteLan {
-  const prefixes = ipv4Of(name).map(({ address, bits }): Prefix => ({
-    address: maskedAddress(address, bits),
-    bits,
-  }));
-  return { name, prefixes };
+  requireIpv4(name);
+  const prefixes = new Map<string, Prefix>();
+  for (const { address, bits } of addressesOf(name)) {
+    const prefix = { address: maskedAddress(address, bits), bits };
+    if (!isLinkLocal(address)) prefixes.set(prefixText(prefix), prefix);
+  }
+  return { name, prefixes: [...prefixes.values()] };
 }
 
-/** The highest IPv4 address of an interface, from which queries are sent. */
-export function addressOf(name: string): Address {
-  const [first] = ipv4Of(name);
-  return (first as { address: Address }).address;
+/** The addresses of an interface from which queries are sent: MLD's is link-local, if any. */
+export function voicesOf(name: string): { ipv4: Address; ipv6: Address | undefined } {
+  const addresses = addressesOf(name).map(({ address }) => address);
+  return { ipv4: requireIpv4(name), ipv6: addresses.find(isLinkLocal) };
 }
+
+const isLinkLocal = (of: Address): boolean => prefixContains(linkLocal, of);
+
+/** RFC 4291 §2.5.6. */
+const linkLocal: Prefix = { address: "fe80::" as Address, bits: 10 };
 
 function addressesOf(name: string): { address: Address; bits: number }[] {
-  return (networkInterfaces()[name] ?? []).flatMap(({ family, address, cidr }) => {
+  return (networkInterfaces()[name] ?? []).flatMap(({ address, cidr }) => {
     const parsed = parseAddress(address);
-    return family === "IPv4" && parsed && cidr
-      ? [{ address: parsed, bits: Number(cidr.split("/")[1]) }]
-      : [];
+    return parsed && cidr ? [{ address: parsed, bits: Number(cidr.split("/")[1]) }] : [];
   });
 }
 
-function ipv4Of(name: string): { address: Address; bits: number }[] {
-  const addresses = addressesOf(name);
-  if (addresses.length > 0) return addresses;
+const hasIpv4 = (name: string): boolean =>
+  addressesOf(name).some(({ address }) => familyOf(address) === 4);
+
+function requireIpv4(name: string): Address {
+  const found = addressesOf(name).find(({ address }) => familyOf(address) === 4);
+  if (found) return found.address;
   const known = Object.keys(networkInterfaces()).join(", ");
   throw new SystemError(
     `interface ${name} has no IPv4 address, or does not exist or is down`,

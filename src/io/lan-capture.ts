@@ -1,10 +1,11 @@
 /**
- * What an Eavesdropper hears on one LAN, by two packet sockets: one for IGMP, read as it comes, and
- * a TPACKET_V3 ring for the headers of multicast data, read some times a second without a system
+ * What an Eavesdropper hears on one LAN, by two packet sockets for each IP family: one for reports
+ * and queries (IGMP, MLD), read as they come, and a TPACKET_V3 ring for the headers of multicast data, read some times a second without a system
  * call, so that counting senders costs next to nothing at any rate. Neither sees what this host
  * sends.
  */
 import { type Pointer, toArrayBuffer } from "bun:ffi";
+import type { Family } from "../base/address.ts";
 import { limits } from "../limits.ts";
 import {
   type Block,
@@ -22,7 +23,7 @@ import {
 
 const AF_PACKET = 17;
 const SOCK_DGRAM_NONBLOCK = 2 | 0o4000 | 0o2000000;
-const ETH_P_IP = 0x0800;
+const etherTypes: Readonly<Record<Family, number>> = { 4: 0x0800, 6: 0x86dd };
 const SOL_SOCKET = 1;
 const SO_ATTACH_FILTER = 26;
 const SOL_PACKET = 263;
@@ -36,18 +37,47 @@ const TPACKET_V3 = 2;
 const PROT_READ_WRITE = 3;
 const MAP_SHARED = 1;
 const ipv4HeaderBytesMin = 20;
+const ipv6HeaderBytes = 40;
 
-/** cBPF on IPv4 packets, offsets from the network header: [code, jump true, jump false, k]. */
+/** cBPF on IP packets, offsets from the network header: [code, jump true, jump false, k]. */
 type Filter = readonly (readonly [number, number, number, number])[];
 const loadByte = 0x30;
+const loadHalf = 0x28;
 const loadWord = 0x20;
+/** At the offset that `toIndex` kept, plus k. */
+const loadByteIndexed = 0x50;
+const toIndex = 0x07;
+const add = 0x04;
+const shiftLeft = 0x64;
 const and = 0x54;
 const jumpEqual = 0x15;
+const jumpGreater = 0x25;
+const jumpGreaterOrEqual = 0x35;
 const answer = 0x06;
 
 const igmpOnly: Filter = [
   [loadByte, 0, 0, 9],
   [jumpEqual, 0, 1, 2],
+  [answer, 0, 0, 0xffff],
+  [answer, 0, 0, 0],
+];
+
+/** ICMPv6 of MLD and router discovery, which always follows a hop-by-hop header. */
+const mldOnly: Filter = [
+  [loadByte, 0, 0, 6],
+  [jumpEqual, 0, 13, 0],
+  [loadByte, 0, 0, 40],
+  [jumpEqual, 0, 11, 58],
+  [loadByte, 0, 0, 41],
+  [shiftLeft, 0, 0, 3],
+  [add, 0, 0, 48],
+  [toIndex, 0, 0, 0],
+  [loadByteIndexed, 0, 0, 0],
+  [jumpEqual, 4, 0, 143],
+  [jumpGreaterOrEqual, 0, 4, 130],
+  [jumpGreater, 0, 2, 132],
+  [jumpGreaterOrEqual, 0, 2, 151],
+  [jumpGreater, 1, 0, 153],
   [answer, 0, 0, 0xffff],
   [answer, 0, 0, 0],
 ];
@@ -65,14 +95,34 @@ const dataHeaders: Filter = [
   [answer, 0, 0, 0],
 ];
 
-export class IgmpSocket {
+/** The same of IPv6: beyond the link by its group's scope and by its source, so never MLD. */
+const dataHeaders6: Filter = [
+  [loadByte, 0, 0, 24],
+  [jumpEqual, 0, 7, 0xff],
+  [loadByte, 0, 0, 25],
+  [and, 0, 0, 0x0f],
+  [jumpGreaterOrEqual, 0, 4, 3],
+  [loadHalf, 0, 0, 8],
+  [and, 0, 0, 0xffc0],
+  [jumpEqual, 1, 0, 0xfe80],
+  [answer, 0, 0, ipv6HeaderBytes],
+  [answer, 0, 0, 0],
+];
+
+const filters: Readonly<Record<Family, { readonly membership: Filter; readonly data: Filter }>> = {
+  4: { membership: igmpOnly, data: dataHeaders },
+  6: { membership: mldOnly, data: dataHeaders6 },
+};
+
+/** Reports and queries of one family. */
+export class MembershipSocket {
   readonly descriptor: number;
   readonly #packet = block(limits.packetBytesMax);
 
   /** Throws `SystemError`. */
-  constructor(lan: string) {
-    this.descriptor = openSocket(lan, igmpOnly);
-    bindTo(this.descriptor, lan);
+  constructor(lan: string, family: Family) {
+    this.descriptor = openSocket(lan, filters[family].membership);
+    bindTo(this.descriptor, lan, family);
   }
 
   /** Calls with `bytes[0, length)` for each packet that is there, at most `packetsPerTurnMax`. */
@@ -98,6 +148,26 @@ const packetsAt = 12;
 const firstPacketAt = 16;
 const userOwns = 1;
 
+/** The header at `at` in the ring, of a packet that has `bytes` in all. */
+export type OnHeader = (ring: DataView, at: number, bytes: number) => void;
+
+/** Reads the headers of an IPv4 ring; addresses are 32-bit numbers. */
+export const ipv4Headers =
+  (onPacket: (source: number, group: number, bytes: number, ttl: number) => void): OnHeader =>
+  (ring, at, bytes) =>
+    onPacket(ring.getUint32(at + 12), ring.getUint32(at + 16), bytes, ring.getUint8(at + 8));
+
+/** The words of source and group, until the next header is read. */
+const channel = new Uint32Array(8);
+
+/** Reads the headers of an IPv6 ring; the channel is borrowed until the call returns. */
+export const ipv6Headers =
+  (onPacket: (channel: Uint32Array, bytes: number, hopLimit: number) => void): OnHeader =>
+  (ring, at, bytes) => {
+    for (let word = 0; word < 8; word++) channel[word] = ring.getUint32(at + 8 + 4 * word);
+    onPacket(channel, bytes, ring.getUint8(at + 7));
+  };
+
 export class DataRing {
   /** Packets that the kernel could not put in the ring. */
   dropped = 0;
@@ -108,26 +178,21 @@ export class DataRing {
   #next = 0;
 
   /** Throws `SystemError`. */
-  constructor(lan: string) {
-    this.#socket = openSocket(lan, dataHeaders);
+  constructor(lan: string, family: Family) {
+    this.#socket = openSocket(lan, filters[family].data);
     this.#ring = mapRing(this.#socket, lan);
-    bindTo(this.#socket, lan);
+    bindTo(this.#socket, lan, family);
   }
 
-  /** Calls with source, group (IPv4 as numbers), the packet's whole length and its TTL for each. */
-  read(onPacket: (source: number, group: number, bytes: number, ttl: number) => void): void {
+  /** Calls for each packet that came since the last call. */
+  read(onHeader: OnHeader): void {
     for (let turn = 0; turn < blocks; turn++) {
       const at = this.#next * blockBytes;
       if ((this.#ring.getUint32(at + statusAt, true) & userOwns) === 0) break;
       let packet = at + this.#ring.getUint32(at + firstPacketAt, true);
       for (let left = this.#ring.getUint32(at + packetsAt, true); left > 0; left--) {
         const network = packet + this.#ring.getUint16(packet + 26, true);
-        onPacket(
-          this.#ring.getUint32(network + 12),
-          this.#ring.getUint32(network + 16),
-          this.#ring.getUint32(packet + 16, true),
-          this.#ring.getUint8(network + 8),
-        );
+        onHeader(this.#ring, network, this.#ring.getUint32(packet + 16, true));
         packet += this.#ring.getUint32(packet, true);
       }
       this.#ring.setUint32(at + statusAt, 0, true);
@@ -184,10 +249,10 @@ function attach(socket: number, filter: Filter, lan: string): void {
   attached.push(program);
 }
 
-function bindTo(socket: number, lan: string): void {
+function bindTo(socket: number, lan: string, family: Family): void {
   const address = block(20);
   address.view.setUint16(0, AF_PACKET, true);
-  address.view.setUint16(2, ETH_P_IP);
+  address.view.setUint16(2, etherTypes[family]);
   address.view.setInt32(4, interfaceIndex(lan), true);
   check(libc().bind(socket, address.pointer, 20), lan);
 }

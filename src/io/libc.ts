@@ -83,6 +83,7 @@ const names: Record<number, string> = {
   22: "EINVAL",
   90: "EMSGSIZE",
   92: "ENOPROTOOPT",
+  97: "EAFNOSUPPORT",
   98: "EADDRINUSE",
   99: "EADDRNOTAVAIL",
   100: "ENETDOWN",

@@ -1,10 +1,10 @@
 /**
- * The kernel's IPv4 multicast routing table (`linux/mroute.h`), as far as `routed` needs it: the
- * LANs and the TUN as virtual interfaces, and one (*,G) or (S,G) entry from the LANs to the TUN for
- * what remote sites want. The kernel forwards by them from the first packet on, lowers the TTL, and
- * drops what no entry names. Entries, interfaces and the claim on the table go with the socket.
+ * The kernel's multicast routing table of one IP family, as far as `routed` needs it: the LANs and
+ * the TUN as virtual interfaces, and one (*,G) or (S,G) entry from the LANs to the TUN for what
+ * remote sites want. The kernel forwards by them from the first packet on, lowers TTL or hop limit,
+ * and drops what no entry names. Entries, interfaces and the claim on the table go with the socket.
  */
-import { type Address, addressBytes } from "../base/address.ts";
+import type { Family } from "../base/address.ts";
 import { limits } from "../limits.ts";
 import type { Channel } from "../wire/plan.ts";
 import {
@@ -19,13 +19,12 @@ import {
   setOption,
   SystemError,
 } from "./libc.ts";
+import { type RouteCodec, routeCodecs } from "./mroute-codec.ts";
 
-const AF_INET = 2;
 const SOCK_RAW_NONBLOCK = 3 | 0o4000 | 0o2000000;
-const IPPROTO_IP = 0;
-const IPPROTO_IGMP = 2;
 const SO_RCVBUF = 8;
 const SOL_SOCKET = 1;
+// With IPv6 the same options are named MRT6_….
 const MRT_INIT = 200;
 const MRT_DONE = 201;
 const MRT_ADD_VIF = 202;
@@ -34,28 +33,37 @@ const MRT_DEL_MFC = 205;
 const MRT_TABLE = 209;
 const MRT_ADD_MFC_PROXY = 210;
 const MRT_DEL_MFC_PROXY = 211;
-const VIFF_USE_IFINDEX = 8;
-const maxVifs = 32;
-const noForwarding = 255;
-const anyAddress = "0.0.0.0" as Address;
+
+/** What to claim: the interfaces by index, and a private table or the kernel's default one. */
+export type TableClaim = {
+  readonly family: Family;
+  readonly lans: readonly number[];
+  readonly tun: number;
+  readonly table: number | undefined;
+};
 
 export class MulticastRouting {
+  readonly family: Family;
   /** The private table, or undefined for the kernel's default one. */
   readonly table: number | undefined;
+  readonly #codec: RouteCodec;
   readonly #socket: number;
   readonly #lans: number;
-  readonly #mfc = block(60);
+  readonly #entry: ReturnType<typeof block>;
   readonly #upcall = block(256);
 
   /**
-   * Claims the table and adds the interfaces (by index); the TUN comes last.
+   * Claims the table and adds the interfaces; the TUN comes last.
    * Throws `SystemError`, EADDRINUSE when another daemon owns the table.
    */
-  constructor(lans: readonly number[], tun: number, table: number | undefined) {
+  constructor({ family, lans, tun, table }: TableClaim) {
+    this.family = family;
     this.table = table;
     this.#lans = lans.length;
+    this.#codec = routeCodecs[family];
+    this.#entry = block(this.#codec.entryBytes);
     this.#socket = must(
-      libc().socket(AF_INET, SOCK_RAW_NONBLOCK, IPPROTO_IGMP),
+      libc().socket(this.#codec.domain, SOCK_RAW_NONBLOCK, this.#codec.protocol),
       "cannot open the multicast routing socket",
       needs("CAP_NET_RAW"),
     );
@@ -98,25 +106,27 @@ export class MulticastRouting {
   }
 
   close(): void {
-    setNumberOption(this.#socket, IPPROTO_IP, MRT_DONE, 1);
+    setNumberOption(this.#socket, this.#codec.level, MRT_DONE, 1);
     libc().close(this.#socket);
   }
 
   #claim(): void {
     if (this.table !== undefined) {
       must(
-        setNumberOption(this.#socket, IPPROTO_IP, MRT_TABLE, this.table),
+        setNumberOption(this.#socket, this.#codec.level, MRT_TABLE, this.table),
         `cannot take multicast routing table ${this.table}`,
-        () => "This kernel lacks CONFIG_IP_MROUTE_MULTIPLE_TABLES: set gateway.mroute_table: auto.",
+        () =>
+          "This kernel lacks CONFIG_IP_MROUTE_MULTIPLE_TABLES, or CONFIG_IPV6_MROUTE_MULTIPLE_TABLES" +
+          ": set gateway.mroute_table: auto.",
       );
     }
-    if (setNumberOption(this.#socket, IPPROTO_IP, MRT_INIT, 1) === 0) return;
+    if (setNumberOption(this.#socket, this.#codec.level, MRT_INIT, 1) === 0) return;
     const failed = errno();
     const code = errnoName(failed);
     const which =
       this.table === undefined ? "the kernel's multicast routing table" : `table ${this.table}`;
     throw new SystemError(
-      `cannot own ${which}`,
+      `cannot own ${which} of IPv${this.#codec.family}`,
       code,
       failed === EADDRINUSE
         ? "Another daemon (pimd, smcroute, igmpproxy, another Gateway) owns it: stop it, or give " +
@@ -126,36 +136,32 @@ export class MulticastRouting {
   }
 
   #addInterface(vif: number, index: number): void {
-    const control = block(16);
-    control.view.setUint16(0, vif, true);
-    control.bytes[2] = VIFF_USE_IFINDEX;
-    control.bytes[3] = 1;
-    control.view.setInt32(8, index, true);
+    const control = this.#codec.interfaceControl(vif, index);
     must(
-      setOption(this.#socket, IPPROTO_IP, MRT_ADD_VIF, control),
+      setOption(this.#socket, this.#codec.level, MRT_ADD_VIF, control),
       `cannot add interface ${index} to the multicast routing table`,
-      () => "Check that it is up and has an IPv4 address and the MULTICAST flag (`ip addr`).",
+      () => "Check that it is up and has an address and the MULTICAST flag (`ip addr`).",
     );
   }
 
-  /** One `struct mfcctl`: origin, group, parent, one TTL threshold per interface. */
   #write(option: number, channel: Channel, parent: number, forward: boolean): void {
-    const { bytes, view } = this.#mfc;
-    bytes.fill(0);
-    bytes.set(addressBytes(channel.source ?? anyAddress), 0);
-    bytes.set(addressBytes(channel.group), 4);
-    view.setUint16(8, parent, true);
-    bytes.fill(noForwarding, 10, 10 + maxVifs);
-    if (forward) {
-      // The kernel takes (*,G) only from an interface among the entry's own outgoing ones, and
-      // never sends back on it.
-      if (channel.source === undefined) bytes[10 + parent] = 1;
-      bytes[10 + this.#lans] = 1;
-    }
+    const { group, source } = channel;
+    const tun = this.#lans;
+    // The kernel takes (*,G) only from an interface among the entry's own outgoing ones, and
+    // never sends back on it.
+    const towards = source === undefined ? [parent, tun] : [tun];
+    const origin = source ?? this.#codec.anyOrigin;
+    this.#entry.bytes.fill(0);
+    this.#codec.writeEntry(this.#entry, {
+      origin,
+      group,
+      parent,
+      outgoing: forward ? towards : [],
+    });
     const deleting = option === MRT_DEL_MFC || option === MRT_DEL_MFC_PROXY;
-    if (setOption(this.#socket, IPPROTO_IP, option, this.#mfc) < 0 && !deleting) {
+    if (setOption(this.#socket, this.#codec.level, option, this.#entry) < 0 && !deleting) {
       throw new SystemError(
-        `cannot set the multicast route (${channel.source ?? "*"},${channel.group})`,
+        `cannot set the multicast route (${source ?? "*"},${group})`,
         errnoName(errno()),
         "See `ip mroute show table all`.",
       );

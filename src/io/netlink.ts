@@ -3,6 +3,7 @@
  * looked up in a private multicast routing table (`ip mrule`, RFC 3549). Rules outlive their maker,
  * so each start sweeps what an earlier one left.
  */
+import type { Family } from "../base/address.ts";
 import { block, errno, errnoName, libc, must, needs, SystemError } from "./libc.ts";
 
 const AF_NETLINK = 16;
@@ -12,28 +13,40 @@ const RTM_NEWRULE = 32;
 const RTM_DELRULE = 33;
 const NLM_F_REQUEST_ACK = 0x0001 | 0x0004;
 const NLM_F_CREATE_EXCL = 0x0400 | 0x0200;
-const RTNL_FAMILY_IPMR = 128;
+/** RTNL_FAMILY_IPMR, RTNL_FAMILY_IP6MR. */
+const ruleFamily: Readonly<Record<Family, number>> = { 4: 128, 6: 129 };
 const FR_ACT_TO_TBL = 1;
 const FRA_IIFNAME = 3;
 const FRA_TABLE = 15;
 const errorMessage = 2;
 
-/** Sends multicast that arrives on `lan` to `table`. Throws `SystemError`. */
-export function addMulticastRule(lan: string, table: number): void {
-  const error = request(RTM_NEWRULE, NLM_F_CREATE_EXCL, lan, table);
+/** Multicast of a family that arrives on `lan` is looked up in `table`. */
+export type MulticastRule = {
+  readonly family: Family;
+  readonly lan: string;
+  readonly table: number;
+};
+
+/** Throws `SystemError`. */
+export function addMulticastRule(rule: MulticastRule): void {
+  const error = request({ ...rule, type: RTM_NEWRULE, flags: NLM_F_CREATE_EXCL });
   if (error === 0) return;
   const code = errnoName(error);
-  throw new SystemError(`cannot add the rule for ${lan}`, code, needs("CAP_NET_ADMIN")(code));
+  throw new SystemError(`cannot add the rule for ${rule.lan}`, code, needs("CAP_NET_ADMIN")(code));
 }
 
 /** Removes such rules, however many there are. */
-export function deleteMulticastRules(lan: string, table: number): void {
+export function deleteMulticastRules(rule: MulticastRule): void {
   const rulesMax = 16;
-  for (let i = 0; i < rulesMax; i++) if (request(RTM_DELRULE, 0, lan, table) !== 0) return;
+  for (let i = 0; i < rulesMax; i++) {
+    if (request({ ...rule, type: RTM_DELRULE, flags: 0 }) !== 0) return;
+  }
 }
 
+type RuleRequest = MulticastRule & { readonly type: number; readonly flags: number };
+
 /** Answers 0 or the error number that the kernel gave. */
-function request(type: number, flags: number, lan: string, table: number): number {
+function request(rule: RuleRequest): number {
   const socket = must(
     libc().socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
     "cannot open a netlink socket",
@@ -41,7 +54,7 @@ function request(type: number, flags: number, lan: string, table: number): numbe
   );
   try {
     const message = block(64);
-    const length = writeRule(message.view, message.bytes, { type, flags, lan, table });
+    const length = writeRule(message.view, message.bytes, rule);
     const base = message.pointer as number;
     if (Number(libc().send(socket, base, length, 0)) < 0) return errno();
     const answer = block(1024);
@@ -54,14 +67,10 @@ function request(type: number, flags: number, lan: string, table: number): numbe
 }
 
 /** `nlmsghdr` of 16 bytes, `fib_rule_hdr` of 12, then the attributes. */
-function writeRule(
-  view: DataView,
-  bytes: Uint8Array,
-  rule: { type: number; flags: number; lan: string; table: number },
-): number {
+function writeRule(view: DataView, bytes: Uint8Array, rule: RuleRequest): number {
   view.setUint16(4, rule.type, true);
   view.setUint16(6, NLM_F_REQUEST_ACK | rule.flags, true);
-  bytes[16] = RTNL_FAMILY_IPMR;
+  bytes[16] = ruleFamily[rule.family];
   bytes[16 + 7] = FR_ACT_TO_TBL;
   let at = 28;
   view.setUint16(at, 8, true);

@@ -1,13 +1,14 @@
 /**
- * Puts IPv4 multicast packets on a LAN as they are: an AF_PACKET socket writes link-layer frames
+ * Puts multicast packets of one IP family on a LAN as they are: an AF_PACKET socket writes link-layer frames
  * from the interface's own MAC to the group's MAC, many packets per system call. What cannot leave
  * is counted: `tooLong` for the LAN's MTU, `refused` for a full queue or a LAN that is down.
  */
 import type { Pointer } from "bun:ffi";
 import { ptr } from "bun:ffi";
-import { readU32 } from "../base/bytes.ts";
+import type { Family } from "../base/address.ts";
 import { limits } from "../limits.ts";
-import { multicastMac } from "../wire/ipv4.ts";
+import { ipv4Destination, multicastMac } from "../wire/ipv4.ts";
+import { ipv6DestinationWord, ipv6MulticastMac } from "../wire/ipv6.ts";
 import {
   block,
   EMSGSIZE,
@@ -22,17 +23,17 @@ import {
 
 const AF_PACKET = 17;
 const SOCK_DGRAM_NONBLOCK = 2 | 0o4000 | 0o2000000;
-const ETH_P_IP_NETWORK_ORDER = 0x0008;
+const etherTypes: Readonly<Record<Family, number>> = { 4: 0x0800, 6: 0x86dd };
 const SOL_SOCKET = 1;
 const SO_SNDBUFFORCE = 32;
 const sendBufferBytes = 8 * 1024 * 1024;
 const messageHeaderBytes = 64;
 const ioVectorBytes = 16;
 const addressBytes = 20;
-const destinationInIpv4 = 16;
 
 export class PacketSender {
   readonly lan: string;
+  readonly #family: Family;
   readonly counters = { packets: 0, bytes: 0, tooLong: 0, refused: 0 };
   readonly #socket: number;
   readonly #batch = limits.packetsPerTurnMax;
@@ -44,8 +45,9 @@ export class PacketSender {
   #base = 0;
 
   /** Opens the socket. Throws `SystemError`. */
-  constructor(lan: string) {
+  constructor(lan: string, family: Family) {
     this.lan = lan;
+    this.#family = family;
     const index = interfaceIndex(lan);
     this.#socket = must(
       libc().socket(AF_PACKET, SOCK_DGRAM_NONBLOCK, 0),
@@ -69,8 +71,9 @@ export class PacketSender {
     const i = this.#count++;
     writePointer(this.#vectors.view, ioVectorBytes * i, this.#base + from);
     this.#vectors.view.setUint32(ioVectorBytes * i + 8, length, true);
-    const group = readU32(bytes, from + destinationInIpv4);
-    multicastMac(group, this.#addresses.bytes, addressBytes * i + 12);
+    const mac = addressBytes * i + 12;
+    if (this.#family === 4) multicastMac(ipv4Destination(bytes, from), this.#addresses.bytes, mac);
+    else ipv6MulticastMac(ipv6DestinationWord(bytes, from, 3), this.#addresses.bytes, mac);
     if (this.#count === this.#batch) this.flush();
   }
 
@@ -116,7 +119,7 @@ export class PacketSender {
       this.#headers.view.setUint32(at + 24, 1, true);
       const link = addressBytes * i;
       this.#addresses.view.setUint16(link, AF_PACKET, true);
-      this.#addresses.view.setUint16(link + 2, ETH_P_IP_NETWORK_ORDER, true);
+      this.#addresses.view.setUint16(link + 2, etherTypes[this.#family]);
       this.#addresses.view.setInt32(link + 4, index, true);
       this.#addresses.bytes[link + 11] = 6;
     }

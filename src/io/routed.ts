@@ -1,15 +1,17 @@
 /**
  * The site interface `routed`: the kernel's multicast routing hands packets with remote members to
  * a TUN, and packets from other sites go straight onto the LANs. Nothing else of the site's traffic
- * reaches us, and the kernel has lowered the TTL by the one hop that a crossing counts.
+ * reaches us, and the kernel has lowered the TTL by the one hop that a crossing counts. IPv4 and
+ * IPv6 share the TUN and have a table each; IPv6 only where a LAN has a prefix of it.
  */
 import { existsSync, readFileSync } from "node:fs";
-import { type Address, familyOf, prefixContains } from "../base/address.ts";
+import { type Address, type Family, familyOf, prefixContains } from "../base/address.ts";
 import type { SiteInterface, SiteLan } from "../role/node.ts";
 import type { Channel } from "../wire/plan.ts";
 import type { Want } from "../wire/want.ts";
 import { interfaceIndex, SystemError } from "./libc.ts";
-import { MulticastRouting } from "./mroute.ts";
+import { MulticastRouting, type TableClaim } from "./mroute.ts";
+import { routeCodecs } from "./mroute-codec.ts";
 import { addMulticastRule, deleteMulticastRules } from "./netlink.ts";
 import { PacketSender } from "./packet-sender.ts";
 import { Tun } from "./tun.ts";
@@ -23,21 +25,26 @@ export class Routed implements SiteInterface {
   readonly kind = "routed";
   readonly lans: readonly SiteLan[];
   readonly tun: Tun;
-  readonly #routing: MulticastRouting;
-  readonly #senders: readonly PacketSender[];
+  readonly #tables: Tables;
+  readonly #senders: Readonly<Record<Family, readonly PacketSender[]>>;
   readonly #routes = new Map<Address, Map<string, Route>>();
   readonly #captured = { capturedPackets: 0, capturedBytes: 0 };
 
   /** Opens everything, or nothing. Throws `SystemError`. */
   constructor(lans: readonly SiteLan[], tun: string, table: number | "auto") {
     this.lans = lans;
-    this.#senders = lans.map((lan) => new PacketSender(lan.name));
+    this.#senders = {
+      4: lans.map((lan) => new PacketSender(lan.name, 4)),
+      6: lans.map((lan) => new PacketSender(lan.name, 6)),
+    };
     this.tun = new Tun(tun);
-    this.#routing = claim(lans, this.tun.index, table);
+    this.#tables = claimAll(lans, this.tun.index, table);
   }
 
-  get table(): number | undefined {
-    return this.#routing.table;
+  /** The private table of a family, the default one, or none where the family is not routed. */
+  table(family: Family): number | "default" | "none" {
+    const routing = this.#tables[family];
+    return routing ? (routing.table ?? "default") : "none";
   }
 
   /** The packets that wait in the TUN, each behind a data header. */
@@ -50,7 +57,7 @@ export class Routed implements SiteInterface {
 
   /** New routes stand before old ones go, so that no packet falls between. */
   allow(want: Want): void {
-    if (familyOf(want.group) !== 4) return;
+    if (!this.#tables[familyOf(want.group)]) return;
     const standing = this.#routes.get(want.group);
     const routes = new Map(routesOf(want).map((route) => [routeKey(route), route]));
     for (const [key, route] of routes) if (!standing?.has(key)) this.#add(route);
@@ -58,52 +65,65 @@ export class Routed implements SiteInterface {
     for (const [key, route] of standing ?? []) {
       // A (S,G) that turned from wanted to unwanted has been overwritten, not added beside.
       const other = routes.get(routeKey({ ...route, forward: !route.forward }));
-      if (!routes.has(key) && !other) this.#routing.delete(route);
+      if (!routes.has(key) && !other) this.#routingOf(route).delete(route);
     }
   }
 
   forbid(group: Address): void {
-    for (const route of this.#routes.get(group)?.values() ?? []) this.#routing.delete(route);
+    for (const route of this.#routes.get(group)?.values() ?? []) {
+      this.#routingOf(route).delete(route);
+    }
     this.#routes.delete(group);
   }
 
   emit(lans: number, bytes: Uint8Array, from: number, length: number): void {
-    for (let lan = 0; lan < this.#senders.length; lan++) {
-      if ((lans >>> lan) & 1) this.#senders[lan]?.push(bytes, from, length);
+    const senders = this.#senders[(bytes[from] as number) >>> 4 === 6 ? 6 : 4];
+    for (let lan = 0; lan < senders.length; lan++) {
+      if ((lans >>> lan) & 1) senders[lan]?.push(bytes, from, length);
     }
   }
 
   flush(): void {
-    for (const sender of this.#senders) sender.flush();
+    for (const sender of this.#senders[4]) sender.flush();
+    for (const sender of this.#senders[6]) sender.flush();
   }
 
   /** Also drains the kernel's cache-miss messages. */
   counters(): Record<string, number> {
-    this.#routing.drainUpcalls();
+    for (const routing of tablesOf(this.#tables)) routing.drainUpcalls();
+    const senders = [...this.#senders[4], ...this.#senders[6]];
     const counters: Record<string, number> = { ...this.#captured, tunDropped: this.#tunDropped() };
     for (const name of ["packets", "bytes", "tooLong", "refused"] as const) {
-      counters[`emitted-${name}`] = this.#senders.reduce((sum, s) => sum + s.counters[name], 0);
+      counters[`emitted-${name}`] = senders.reduce((sum, s) => sum + s.counters[name], 0);
     }
     return counters;
   }
 
   close(): void {
-    this.#routing.close();
-    if (this.table !== undefined) {
-      for (const lan of this.lans) deleteMulticastRules(lan.name, this.table);
+    for (const routing of tablesOf(this.#tables)) {
+      const { family, table } = routing;
+      routing.close();
+      if (table === undefined) continue;
+      for (const { name: lan } of this.lans) deleteMulticastRules({ family, lan, table });
     }
     this.tun.close();
-    for (const sender of this.#senders) sender.close();
+    for (const sender of [...this.#senders[4], ...this.#senders[6]]) sender.close();
   }
 
   #add(route: Route): void {
     const { source } = route;
-    if (source === undefined) return this.#routing.add(route);
+    const routing = this.#routingOf(route);
+    if (source === undefined) return routing.add(route);
     const lan = this.lans.findIndex(({ prefixes }) =>
       prefixes.some((prefix) => prefixContains(prefix, source)),
     );
-    if (route.forward) this.#routing.add(route, Math.max(lan, 0));
-    else this.#routing.block(route, Math.max(lan, 0));
+    if (route.forward) routing.add(route, Math.max(lan, 0));
+    else routing.block(route, Math.max(lan, 0));
+  }
+
+  /** Routes stand only for families that have a table. */
+  #routingOf({ group }: Route): MulticastRouting {
+    return this.#tables[familyOf(group)] as MulticastRouting;
   }
 
   #tunDropped(): number {
@@ -119,19 +139,49 @@ const routesOf = ({ group, mode, sources }: Want): Route[] =>
 
 const routeKey = (route: Route): string => `${route.source ?? "*"} ${route.forward}`;
 
+type Tables = { readonly 4: MulticastRouting; readonly 6: MulticastRouting | undefined };
+
+const tablesOf = (tables: Tables): MulticastRouting[] =>
+  tables[6] ? [tables[4], tables[6]] : [tables[4]];
+
+/** What a kernel without the family, or without its multicast routing, answers. */
+const lacksFamily: readonly string[] = ["EAFNOSUPPORT", "ENOPROTOOPT"];
+
+function claimAll(lans: readonly SiteLan[], tun: number, table: number | "auto"): Tables {
+  const ipv4 = claim(4, lans, tun, table);
+  const usesIpv6 = lans.some(({ prefixes }) =>
+    prefixes.some(({ address }) => familyOf(address) === 6),
+  );
+  if (!usesIpv6) return { 4: ipv4, 6: undefined };
+  try {
+    return { 4: ipv4, 6: claim(6, lans, tun, table) };
+  } catch (error) {
+    if (error instanceof SystemError && lacksFamily.includes(error.code)) {
+      return { 4: ipv4, 6: undefined };
+    }
+    ipv4.close();
+    throw error;
+  }
+}
+
 /**
  * `auto` takes the default table; where another daemon owns it, a private one, unless that daemon
  * routes on one of our LANs.
  */
-function claim(lans: readonly SiteLan[], tun: number, table: number | "auto"): MulticastRouting {
-  const indexes = lans.map((lan) => interfaceIndex(lan.name));
-  if (table !== "auto") return claimPrivate(lans, indexes, tun, table);
+function claim(
+  family: Family,
+  lans: readonly SiteLan[],
+  tun: number,
+  table: number | "auto",
+): MulticastRouting {
+  const wanted = { family, lans: lans.map((lan) => interfaceIndex(lan.name)), tun };
+  if (table !== "auto") return claimPrivate(lans, { ...wanted, table });
   try {
-    return new MulticastRouting(indexes, tun, undefined);
+    return new MulticastRouting({ ...wanted, table: undefined });
   } catch (error) {
     if (!(error instanceof SystemError) || error.code !== "EADDRINUSE") throw error;
-    const shared = lans.find((lan) => routedElsewhere(lan.name));
-    if (!shared) return claimPrivate(lans, indexes, tun, privateTable);
+    const shared = lans.find((lan) => routedElsewhere(lan.name, family));
+    if (!shared) return claimPrivate(lans, { ...wanted, table: privateTable });
     throw new SystemError(
       `another daemon owns the kernel's multicast routing table and routes on ${shared.name}`,
       error.code,
@@ -143,21 +193,20 @@ function claim(lans: readonly SiteLan[], tun: number, table: number | "auto"): M
 
 function claimPrivate(
   lans: readonly SiteLan[],
-  indexes: readonly number[],
-  tun: number,
-  table: number,
+  wanted: TableClaim & { readonly table: number },
 ): MulticastRouting {
-  const routing = new MulticastRouting(indexes, tun, table);
-  for (const lan of lans) {
-    deleteMulticastRules(lan.name, table);
-    addMulticastRule(lan.name, table);
+  const { family, table } = wanted;
+  const routing = new MulticastRouting(wanted);
+  for (const { name: lan } of lans) {
+    deleteMulticastRules({ family, lan, table });
+    addMulticastRule({ family, lan, table });
   }
   return routing;
 }
 
 /** Whether the default table's owner has an interface of that name. */
-function routedElsewhere(lan: string): boolean {
-  const path = "/proc/net/ip_mr_vif";
+function routedElsewhere(lan: string, family: Family): boolean {
+  const path = routeCodecs[family].interfacesFile;
   if (!existsSync(path)) return false;
   const lines = readFileSync(path, "utf8").split("\n");
   return lines.some((line) => line.trim().split(/\s+/)[1] === lan);

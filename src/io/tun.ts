@@ -1,6 +1,6 @@
 /**
- * The tunnel interface by which the site's routing hands packets to the Gateway. It lives as long as
- * its descriptor: whatever ends the process, the kernel removes it.
+ * The tunnel interface by which the site's routing hands packets to the Gateway. It lives as long
+ * as its descriptor: whatever ends the process, the kernel removes it.
  */
 import { closeSync, constants, existsSync, openSync, writeFileSync } from "node:fs";
 import { limits } from "../limits.ts";
@@ -28,6 +28,8 @@ const AF_INET = 2;
 const SOCK_DGRAM = 2;
 /** The kernel's queue in front of us; its overflow is silent but for `tx_dropped`. */
 const queuePackets = 10_000;
+/** IN6_ADDR_GEN_MODE_NONE */
+const noAddresses = "1";
 
 export class Tun {
   readonly name: string;
@@ -50,7 +52,7 @@ export class Tun {
           : needs("CAP_NET_ADMIN")(code),
     );
     this.index = interfaceIndex(name);
-    withoutIpv6(name);
+    withoutAddresses(name);
     configure(name);
   }
 
@@ -93,10 +95,15 @@ function openDevice(): number {
   }
 }
 
-/** Router solicitations of the TUN itself have no business in the site's packets. */
-function withoutIpv6(name: string): void {
-  const path = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
-  if (existsSync(path)) writeFileSync(path, "1");
+/**
+ * The kernel routes IPv6 only to interfaces that speak it; without a link-local address this one
+ * sends no router solicitations of its own into the site's packets.
+ */
+function withoutAddresses(name: string): void {
+  const settings = `/proc/sys/net/ipv6/conf/${name}`;
+  if (!existsSync(settings)) return;
+  writeFileSync(`${settings}/addr_gen_mode`, noAddresses);
+  writeFileSync(`${settings}/disable_ipv6`, "0");
 }
 
 function configure(name: string): void {

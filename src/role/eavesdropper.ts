@@ -1,32 +1,24 @@
 /**
- * The Eavesdropper of one LAN: hears IGMP and the headers of data, composes the cores of `lan/`,
- * and tells its Gateway who listens and who sends: a snapshot when the connection stands, then
- * changes. It forwards nothing. On the LAN it sends queries where it is the querier, and router
+ * The Eavesdropper of one LAN: hears IGMP, MLD and the headers of data, composes the cores of
+ * `lan/`, and tells its Gateway who listens and who sends: a snapshot when the connection stands,
+ * then changes. It forwards nothing. On the LAN it sends queries where it is the querier, and router
  * advertisements (RFC 4286) where it is asked to.
  */
-import type { Address } from "../base/address.ts";
+import type { Address, Family } from "../base/address.ts";
 import { Prng } from "../base/prng.ts";
 import { Ring } from "../base/ring.ts";
 import { Link, type LinkOwner } from "../flow/link.ts";
 import type { Outbox } from "../flow/outbox.ts";
-import { type Finding, Findings } from "../lan/findings.ts";
-import {
-  type IgmpVersion,
-  leaveRecord,
-  Membership,
-  type MembershipRecord,
-  reportRecord,
-} from "../lan/membership.ts";
-import { Querier, type QuerierMode } from "../lan/querier.ts";
-import { RouterDiscovery, type RouterDiscoveryMode } from "../lan/router-discovery.ts";
+import type { Finding } from "../lan/findings.ts";
+import type { QuerierMode } from "../lan/querier.ts";
+import type { RouterDiscoveryMode } from "../lan/router-discovery.ts";
 import { type Sender, Senders } from "../lan/senders.ts";
 import { limits } from "../limits.ts";
-import { type IgmpPacket, parseIgmp } from "../wire/igmp.ts";
-import { writeQuery } from "../wire/igmp-write.ts";
-import { encodeMessage, type LanSender, type MessageOf } from "../wire/message.ts";
-import { parseMrd, writeMrd } from "../wire/mrd.ts";
+import { encodeMessage, type LanSender } from "../wire/message.ts";
 import type { Want } from "../wire/want.ts";
-import type { Effect, LanVoice, Node, Port } from "./node.ts";
+import { LanFamily } from "./lan-family.ts";
+import { type LanNews, lanMessages } from "./lan-news.ts";
+import type { Effect, LanVoices, Node, Port } from "./node.ts";
 
 export type EavesdropperOptions = {
   readonly fabric: string;
@@ -39,55 +31,32 @@ export type EavesdropperOptions = {
   readonly seed: number;
 };
 
-/** Text in one message to the Gateway, so that with heads and names it stays within its bound. */
-const textBytesPerMessage = limits.messageBytesMax / 2;
-
-/** One record of a message: which of its four lists, and about how many bytes it takes. */
-type Item = { readonly kind: number; readonly item: unknown; readonly bytes: number };
-
-type Channel = { readonly source: Address; readonly group: Address };
-
-type LanNews = {
-  readonly wants?: readonly Want[];
-  readonly lapsed?: readonly Address[];
-  readonly senders?: readonly LanSender[];
-  readonly silent?: readonly Channel[];
-};
-
 export class Eavesdropper implements Node, LinkOwner {
   readonly counters: Record<string, number> = {
     igmpPackets: 0,
+    mldPackets: 0,
     queriesSent: 0,
     advertisementsSent: 0,
   };
   readonly #options: EavesdropperOptions;
-  readonly #voice: LanVoice;
-  readonly #membership: Membership;
-  readonly #querier: Querier;
-  readonly #discovery: RouterDiscovery;
-  readonly #findings: Findings;
-  readonly #senders: Senders;
+  readonly #ipv4: LanFamily;
+  readonly #ipv6: LanFamily;
+  readonly #senders: Readonly<Record<Family, Senders>>;
   readonly #prng: Prng;
   readonly #effects = new Ring<Effect>(limits.effectsMax);
-  readonly #packet = new Uint8Array(limits.packetBytesMax);
   #link: Link | undefined;
   #dialMs: number;
   #ratesMs: number;
 
-  constructor(options: EavesdropperOptions, voice: LanVoice, nowMs: number) {
+  constructor(options: EavesdropperOptions, voices: LanVoices, nowMs: number) {
     this.#options = options;
-    this.#voice = voice;
     this.#prng = new Prng(options.seed);
-    this.#senders = new Senders(options.seed);
-    const { querier: mode, routerDiscovery } = options;
-    // Where nobody asks, nobody refreshes: members must then not lapse by the clock.
-    this.#membership = new Membership(mode === "off" ? "keep" : "lapse");
-    const timers = this.#membership;
-    this.#querier = new Querier({ mode, address: voice.address, timers }, nowMs);
-    const intervalMs = limits.advertisementIntervalMs;
-    const discovery = { mode: routerDiscovery, intervalMs, querying: timers, prng: this.#prng };
-    this.#discovery = new RouterDiscovery(discovery, nowMs);
-    this.#findings = new Findings({ timers }, nowMs);
+    this.#senders = { 4: new Senders(options.seed, 4), 6: new Senders(options.seed, 6) };
+    const { querier, routerDiscovery } = options;
+    const count = (what: string): void => this.#count(what);
+    const common = { querier, routerDiscovery, prng: this.#prng, count };
+    this.#ipv4 = new LanFamily({ ...common, family: 4, voice: voices.ipv4 }, nowMs);
+    this.#ipv6 = new LanFamily({ ...common, family: 6, voice: voices.ipv6 }, nowMs);
     this.#dialMs = nowMs;
     this.#ratesMs = nowMs + limits.senderRateWindowMs;
   }
@@ -106,23 +75,20 @@ export class Eavesdropper implements Node, LinkOwner {
     return {
       lan: this.lan,
       gateway: this.gatewayLinked ? "linked" : "not linked",
-      querier: this.#querier.state,
-      groups: this.#membership.groupCount,
-      senders: this.#senders.size,
+      querier: this.#ipv4.querier.state,
+      mldQuerier: this.#ipv6.querier.state,
+      groups: this.#ipv4.membership.groupCount + this.#ipv6.membership.groupCount,
+      senders: this.#senders[4].size + this.#senders[6].size,
     };
   }
 
   groups(nowMs: number): object[] {
-    return [...this.#membership.wants()].map((want) => ({
-      lan: this.lan,
-      ...want,
-      igmpVersion: this.#membership.versionOf(want.group, nowMs),
-      reporters: this.#membership.reporters(want.group).map(({ reporter }) => reporter),
-    }));
+    const groups = [...this.#ipv4.groups(nowMs), ...this.#ipv6.groups(nowMs)];
+    return groups.map((group) => ({ lan: this.lan, ...group }));
   }
 
   senders(nowMs: number): object[] {
-    return this.#senders.senders(nowMs).map((sender) => ({
+    return this.#allSenders(nowMs).map((sender) => ({
       lan: this.lan,
       source: sender.source,
       group: sender.group,
@@ -133,36 +99,45 @@ export class Eavesdropper implements Node, LinkOwner {
     }));
   }
 
-  records(): Readonly<Record<string, number>> {
-    return this.#membership.counts;
+  /** Records by outcome: of IGMP, and of MLD. */
+  records(): { readonly [protocol in "igmp" | "mld"]: Readonly<Record<string, number>> } {
+    return { igmp: this.#ipv4.membership.counts, mld: this.#ipv6.membership.counts };
   }
 
-  /** What is wrong on the LAN as far as it shows here, the oldest first. */
-  findings(nowMs: number): (Finding & { readonly lan: string })[] {
-    return this.#findings.findings(nowMs).map((finding) => ({ lan: this.lan, ...finding }));
+  /** What is wrong on the LAN as far as it shows here, the oldest of each family first. */
+  findings(nowMs: number): (Finding & { readonly lan: string; readonly family: Family })[] {
+    const found = [...this.#ipv4.foundNow(nowMs), ...this.#ipv6.foundNow(nowMs)];
+    return found.map((finding) => ({ lan: this.lan, ...finding }));
   }
 
   // Facts from the LAN.
 
   onIgmp(bytes: Uint8Array, length: number, nowMs: number): void {
-    this.#count("igmpPackets");
-    const packet = parseIgmp(bytes, 0, length);
-    if (typeof packet === "string") return this.#count(`fault-${packet}`);
-    this.#onIgmpPacket(packet, nowMs);
-    if (packet.message.kind === "other") this.#onOther(bytes, length, nowMs);
+    this.#ipv4.onPacket(bytes, length, nowMs);
     this.#settle(nowMs);
   }
 
-  /** The header of one data packet; call `onDataRead` after the last of a batch. */
+  onMld(bytes: Uint8Array, length: number, nowMs: number): void {
+    this.#ipv6.onPacket(bytes, length, nowMs);
+    this.#settle(nowMs);
+  }
+
+  /** The header of one data packet of IPv4; call `onDataRead` after the last of a batch. */
   onData(source: number, group: number, bytes: number, ttl: number, nowMs: number): void {
-    this.#senders.onPacket(source, group, bytes, nowMs);
-    this.#findings.onDataTtl(ttl, source, group, nowMs);
+    this.#senders[4].onPacket(source, group, bytes, nowMs);
+    this.#ipv4.findings.onDataTtl(ttl, source, group, nowMs);
+  }
+
+  /** The same of IPv6: four words of the source, then four of the group, borrowed. */
+  onData6(channel: Uint32Array, bytes: number, hopLimit: number, nowMs: number): void {
+    this.#senders[6].onPacket6(channel, bytes, nowMs);
+    this.#ipv6.findings.onDataHopLimit(hopLimit, channel, nowMs);
   }
 
   /** The process ends: say so where switches listen to our advertisements. */
   onExit(): void {
-    this.#discovery.onExit();
-    this.#advertise();
+    this.#ipv4.onExit();
+    this.#ipv6.onExit();
   }
 
   onDataRead(nowMs: number): void {
@@ -194,11 +169,10 @@ export class Eavesdropper implements Node, LinkOwner {
   }
 
   onDeadline(nowMs: number): void {
-    this.#membership.onDeadline(nowMs);
-    this.#querier.onDeadline(nowMs);
-    this.#discovery.onDeadline(nowMs);
-    this.#findings.onDeadline(nowMs);
-    this.#senders.onDeadline(nowMs);
+    this.#ipv4.onDeadline(nowMs);
+    this.#ipv6.onDeadline(nowMs);
+    this.#senders[4].onDeadline(nowMs);
+    this.#senders[6].onDeadline(nowMs);
     this.#link?.onDeadline(nowMs);
     this.#checkLink();
     if (nowMs >= this.#dialMs && !this.#link) {
@@ -207,18 +181,17 @@ export class Eavesdropper implements Node, LinkOwner {
     }
     if (nowMs >= this.#ratesMs) {
       this.#ratesMs = nowMs + limits.senderRateWindowMs;
-      this.#tell({ senders: this.#senders.senders(nowMs).map(lanSender) });
+      this.#tell({ senders: this.#allSenders(nowMs).map(lanSender) });
     }
     this.#settle(nowMs);
   }
 
   nextDeadlineMs(): number {
     return Math.min(
-      this.#membership.nextDeadlineMs(),
-      this.#querier.nextDeadlineMs(),
-      this.#discovery.nextDeadlineMs(),
-      this.#findings.nextDeadlineMs(),
-      this.#senders.nextDeadlineMs(),
+      this.#ipv4.nextDeadlineMs(),
+      this.#ipv6.nextDeadlineMs(),
+      this.#senders[4].nextDeadlineMs(),
+      this.#senders[6].nextDeadlineMs(),
       this.#link?.nextDeadlineMs() ?? this.#dialMs,
       this.#ratesMs,
     );
@@ -239,8 +212,8 @@ export class Eavesdropper implements Node, LinkOwner {
   }
 
   onLinkUp(_link: Link, nowMs: number): void {
-    const wants = [...this.#membership.wants()];
-    this.#tell({ wants, senders: this.#senders.senders(nowMs).map(lanSender) }, true);
+    const wants = [...this.#ipv4.wants(), ...this.#ipv6.wants()];
+    this.#tell({ wants, senders: this.#allSenders(nowMs).map(lanSender) }, true);
   }
 
   onLinkData(link: Link): void {
@@ -255,121 +228,33 @@ export class Eavesdropper implements Node, LinkOwner {
     link.close("an Eavesdropper has no neighbours");
   }
 
-  #onIgmpPacket({ message, source, routerAlert }: IgmpPacket, nowMs: number): void {
-    switch (message.kind) {
-      case "query":
-        // First the timers of that query, then the silence that is reckoned by them.
-        this.#membership.onQuery(message, nowMs);
-        this.#findings.onQuery({ ...message, source, isOurs: false }, nowMs);
-        // Without Router Alert only version 1 takes part in elections (RFC 9776 §9.1).
-        if (routerAlert || message.version === 1)
-          this.#querier.onQueryHeard(source, message, nowMs);
-        return;
-      case "report":
-        return this.#onRecord(reportRecord(message.group), source, message.version, nowMs);
-      case "leave":
-        return this.#onRecord(leaveRecord(message.group), source, 2, nowMs);
-      case "report3":
-        for (const record of message.records) this.#onRecord(record, source, 3, nowMs);
-        return;
-      case "other":
-        return this.#count("otherIgmp");
-    }
-  }
-
-  #onRecord(
-    record: MembershipRecord,
-    reporter: Address,
-    version: IgmpVersion,
-    nowMs: number,
-  ): void {
-    const { group, type, sources } = record;
-    const outcome = this.#membership.onRecord(record, reporter, version, nowMs);
-    this.#findings.onRecord({ group, reporter, version, outcome }, nowMs);
-    const leaves = type === "to-in" && sources.length === 0 && outcome === "accepted";
-    if (leaves) this.#findings.onLeave(group, nowMs);
-  }
-
-  /** A switch that looks for routers gets its answer (RFC 4286 §4). */
-  #onOther(bytes: Uint8Array, length: number, nowMs: number): void {
-    const packet = parseMrd(bytes, 0, length);
-    if (typeof packet === "string" || packet.message.kind !== "solicitation") return;
-    this.#discovery.onSolicitation(nowMs);
+  #allSenders(nowMs: number): Sender[] {
+    return [...this.#senders[4].senders(nowMs), ...this.#senders[6].senders(nowMs)];
   }
 
   /** After any fact: queries go out, and what changed goes to the Gateway. */
   #settle(nowMs: number): void {
     const wants: Want[] = [];
     const lapsed: Address[] = [];
-    for (let e = this.#membership.takeEffect(); e; e = this.#membership.takeEffect()) {
-      if (e.kind === "query") {
-        this.#querier.onSpecificQuery(e.group, e.sources, nowMs);
-      } else {
-        const want = this.#membership.want(e.group);
-        this.#findings.onWant(e.group, want !== undefined);
-        if (want) wants.push(want);
-        else lapsed.push(e.group);
-      }
-    }
-    this.#sendQueries(nowMs);
-    this.#advertise();
+    this.#ipv4.settle(wants, lapsed, nowMs);
+    this.#ipv6.settle(wants, lapsed, nowMs);
     const appeared: LanSender[] = [];
-    const silent: Channel[] = [];
-    for (let e = this.#senders.takeEffect(); e; e = this.#senders.takeEffect()) {
-      const { source, group } = e;
-      if (e.kind === "silent") silent.push({ source, group });
-      else appeared.push({ source, group, packetsPerSecond: 0, bitsPerSecond: 0 });
+    const silent: { source: Address; group: Address }[] = [];
+    for (const senders of [this.#senders[4], this.#senders[6]]) {
+      for (let e = senders.takeEffect(); e; e = senders.takeEffect()) {
+        const { source, group } = e;
+        if (e.kind === "silent") silent.push({ source, group });
+        else appeared.push({ source, group, packetsPerSecond: 0, bitsPerSecond: 0 });
+      }
     }
     this.#tell({ wants, lapsed, senders: appeared, silent });
   }
 
-  #sendQueries(nowMs: number): void {
-    for (let query = this.#querier.takeQuery(); query; query = this.#querier.takeQuery()) {
-      const source = this.#voice.address;
-      this.#membership.onQuery(query, nowMs);
-      this.#findings.onQuery({ ...query, source, isOurs: true }, nowMs);
-      const version = query.version === 3 ? 3 : 2;
-      this.#voice.send(this.#packet, writeQuery(this.#packet, { ...query, source, version }));
-      this.#count("queriesSent");
-    }
-  }
-
-  #advertise(): void {
-    for (let e = this.#discovery.takeEffect(); e; e = this.#discovery.takeEffect()) {
-      const source = this.#voice.address;
-      const message =
-        e.kind === "advertise"
-          ? { ...e, kind: "advertisement" as const }
-          : { kind: "termination" as const };
-      this.#voice.send(this.#packet, writeMrd(this.#packet, { source, message }));
-      this.#count("advertisementsSent");
-    }
-  }
-
-  /** Tells the Gateway, in messages of bounded size; `full` makes the first one a new beginning. */
+  /** Tells the Gateway; `full` makes it a new beginning. */
   #tell(news: LanNews, full = false): void {
-    if (this.#link?.isUp !== true) return;
-    const { wants = [], lapsed = [], senders = [], silent = [] } = news;
-    const list = [wants, lapsed, senders, silent].flatMap((items, kind): Item[] =>
-      items.map((item) => ({ kind, item, bytes: bytesOf(item) })),
-    );
-    if (list.length === 0 && !full) return;
-    let from = 0;
-    do {
-      const to = endOfMessage(list, from);
-      const part = <Kind>(of: number): Kind[] =>
-        list.slice(from, to).flatMap(({ kind, item }) => (kind === of ? [item as Kind] : []));
-      const message: MessageOf<"lan"> = {
-        kind: "lan",
-        full: full && from === 0,
-        wants: part<Want>(0),
-        lapsed: part<Address>(1),
-        senders: part<LanSender>(2),
-        silent: part<Channel>(3),
-      };
-      this.#link.sendMessage(0, encodeMessage(message));
-      from = to;
-    } while (from < list.length);
+    const link = this.#link;
+    if (link?.isUp !== true) return;
+    for (const message of lanMessages(news, full)) link.sendMessage(0, encodeMessage(message));
   }
 
   #checkLink(): void {
@@ -384,19 +269,6 @@ export class Eavesdropper implements Node, LinkOwner {
   #count(what: string): void {
     this.counters[what] = (this.counters[what] ?? 0) + 1;
   }
-}
-
-const bytesOf = (item: Want | Address | LanSender | Channel): number => JSON.stringify(item).length;
-
-/** Behind the last item that fits into one message with that at `from`. */
-function endOfMessage(list: readonly Item[], from: number): number {
-  let to = from;
-  let bytes = 0;
-  while (to < list.length && (to === from || bytes < textBytesPerMessage)) {
-    bytes += (list[to] as Item).bytes;
-    to++;
-  }
-  return to;
 }
 
 const lanSender = (sender: Sender): LanSender => ({

@@ -59,8 +59,11 @@ export interface SiteInterface {
   counters(): SiteCounters;
 }
 
-/** How an Eavesdropper speaks on its LAN: whole IPv4 packets, sent at once. */
+/** How an Eavesdropper speaks on its LAN in one IP family: whole packets, sent at once. */
 export interface LanVoice {
   readonly address: Address;
   send(bytes: Uint8Array, length: number): void;
 }
+
+/** IPv6 speaks from a link-local address, which a host without IPv6 lacks. */
+export type LanVoices = { readonly ipv4: LanVoice; readonly ipv6?: LanVoice | undefined };

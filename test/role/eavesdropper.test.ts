@@ -4,7 +4,8 @@ import { writeU16, writeU32 } from "../../src/base/bytes.ts";
 import { limits } from "../../src/limits.ts";
 import { Eavesdropper } from "../../src/role/eavesdropper.ts";
 import type { MessageOf } from "../../src/wire/message.ts";
-import { group, group2, own, ssm } from "../site/site.ts";
+import { writeMldReport2 } from "../../src/wire/mld-write.ts";
+import { group, group2, group6, own, own6, ssm } from "../site/site.ts";
 import { wrap } from "../wire/igmp-packet.ts";
 import { effectsOf, FarEnd } from "./far-end.ts";
 
@@ -39,7 +40,7 @@ class Bench {
 
   constructor() {
     const send = (bytes: Uint8Array, length: number) => this.queries.push(bytes.slice(0, length));
-    this.eavesdropper = new Eavesdropper(options, { address: own, send }, 0);
+    this.eavesdropper = new Eavesdropper(options, { ipv4: { address: own, send } }, 0);
   }
 
   link(nowMs: number): FarEnd {
@@ -89,6 +90,25 @@ test("a leave asks, and lapses when nobody answers", () => {
   expect(lanMessages(gateway).at(-1)).toMatchObject({ lapsed: [group] });
 });
 
+test("IPv6 is heard and told beside IPv4", () => {
+  const bench = new Bench().hear(report(4), 0);
+  const into = new Uint8Array(1_500);
+  const records = [{ type: "to-ex", group: group6, sources: [] }] as const;
+  const length = writeMldReport2(into, { source: address("fe80::2"), records });
+  bench.eavesdropper.onMld(into, length, 10);
+  const channel = Uint32Array.of(0xfd00_0001, 0, 0, 0x11, 0xff18_0000, 0, 0, 0x1234);
+  bench.eavesdropper.onData6(channel, 100, 8, 20);
+  bench.eavesdropper.onDataRead(20);
+  const [snapshot] = lanMessages(bench.link(30));
+  expect(snapshot?.wants.map((want) => want.group)).toEqual([group, group6]);
+  expect(snapshot?.senders).toMatchObject([{ source: own6, group: group6 }]);
+  expect(bench.eavesdropper.status()).toMatchObject({
+    mldQuerier: { kind: "off" },
+    groups: 2,
+    senders: 1,
+  });
+});
+
 test("what is heard while the Gateway is away is in the snapshot", () => {
   const bench = new Bench().hear(report(4), 0).hear(report(4, group2), 5);
   bench.eavesdropper.onData(ipv4Of(own), ipv4Of(group), 100, 8, 10);
@@ -135,5 +155,5 @@ test("what is no IGMP is counted by its fault", () => {
   const bench = new Bench().hear(report(4).subarray(0, 30), 0);
   const { igmpPackets, ...counters } = bench.eavesdropper.counters;
   expect(igmpPackets).toBe(1);
-  expect(Object.keys(counters).some((name) => name.startsWith("fault-"))).toBe(true);
+  expect(Object.keys(counters).some((name) => name.startsWith("igmp-fault-"))).toBe(true);
 });

@@ -75,7 +75,7 @@ export class World {
     } else {
       const roles = { querier: "on", routerDiscovery: "off" } as const;
       const all = { ...options, ...roles, lan: "eth1", gateway: `${site.host}:7801`, seed };
-      site.eavesdropper = new Eavesdropper(all, site.voice, this.nowMs);
+      site.eavesdropper = new Eavesdropper(all, { ipv4: site.voice }, this.nowMs);
       this.#add(kind, { site: index, node: site.eavesdropper, endpoint: "" });
     }
   }
