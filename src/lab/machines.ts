@@ -1,6 +1,6 @@
 /**
- * The machines of a lab: their names, namespaces and addresses. Site k has the LAN 10.k.0.0/24 and
- * the WAN address 198.51.100.k, so that an address tells where it belongs.
+ * The machines of a lab: their names, namespaces and addresses. Site k has the LAN 10.k.0.0/24 with
+ * fd00:k::/64 and the WAN address 198.51.100.k, so that an address tells where it belongs.
  */
 import { LabFault } from "./fault.ts";
 
@@ -37,7 +37,14 @@ export type Machine = {
   /** Number of the site from 1; 0 for `wan` and `manager`. */
   readonly site: number;
   readonly namespace: string;
-  readonly addresses: readonly { readonly interface: string; readonly address: string }[];
+  readonly addresses: readonly MachineAddress[];
+};
+
+/** One interface; those of a LAN have an IPv6 address, too. */
+export type MachineAddress = {
+  readonly interface: string;
+  readonly address: string;
+  readonly ipv6?: string;
 };
 
 /** A process that belongs to a machine; `argv` follows the command that starts FastCast. */
@@ -60,6 +67,9 @@ export const isLabNamespace = (namespace: string, name: string): boolean =>
 export const siteName = (site: number): string => `site${site}`;
 export const wanAddress = (site: number): string => `198.51.100.${site}`;
 export const lanAddress = (site: number, host: number): string => `10.${site}.0.${host}`;
+
+/** Decimal numbers read as hexadecimal ones: what counts is that people recognise them. */
+export const lanAddress6 = (site: number, host: number): string => `fd00:${site}::${host}`;
 
 /** A machine's path as part of a file's or namespace's name. */
 const flat = (machine: string): string => machine.replaceAll("/", "-");
@@ -113,9 +123,13 @@ export function machinesOf(options: LabOptions): Machine[] {
   return machines;
 }
 
-const lan = (name: string, site: number, host: number) => ({
+const lan = (name: string, site: number, host: number): MachineAddress => ({
   interface: name,
   address: `${lanAddress(site, host)}/24`,
+  ipv6: `${lanAddress6(site, host)}/64`,
 });
 
-const wan0 = (site: number) => ({ interface: "wan0", address: `${wanAddress(site)}/24` });
+const wan0 = (site: number): MachineAddress => ({
+  interface: "wan0",
+  address: `${wanAddress(site)}/24`,
+});

@@ -45,8 +45,9 @@ export async function buildNamespaces(
   await runner.batch([], additions);
   await inParallel(wiring.interiors, (interior) => runner.sysctls(interior));
   await runner.batch([], wiring.links);
-  await inParallel(wiring.interiors, ({ namespace, lines }) =>
-    runner.batch(["-n", namespace], lines),
+  const hasIpv6 = existsSync("/proc/sys/net/ipv6");
+  await inParallel(wiring.interiors, ({ namespace, lines, ipv6Lines }) =>
+    runner.batch(["-n", namespace], hasIpv6 ? [...lines, ...ipv6Lines] : lines),
   );
 }
 

@@ -5,6 +5,7 @@
  *
  *     hosts --- br0 (LAN switch) --- edge --- wan ports --- edge --- br0 --- hosts
  *               10.k.0.0/24          .1   198.51.100.0/24
+ *               fd00:k::/64         ::1
  *
  * Every machine is a network namespace NAME-site1-edge, NAME-site1-host1, …; veth pairs are made
  * directly between namespaces, so the root namespace gets neither an interface nor an address.

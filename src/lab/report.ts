@@ -1,5 +1,6 @@
 /** What the lab's commands print for people: plain tables, one line per thing. Pure. */
 import type { LabStatus, MachineStatus } from "./lab.ts";
+import type { MachineAddress } from "./machines.ts";
 import type { LabState } from "./state.ts";
 import type { PairReport } from "./wan-control.ts";
 
@@ -7,7 +8,7 @@ export function statusText(status: LabStatus): string {
   const rows = status.machines.map((machine) => [
     machine.path,
     machine.namespace,
-    machine.addresses.map((one) => `${one.interface} ${one.address}`).join(", ") || "-",
+    machine.addresses.map(addressText).join(", ") || "-",
     ...processCells(machine),
   ]);
   const regions = Object.entries(status.regions).map(([site, region]) => `${site} is ${region}`);
@@ -19,6 +20,9 @@ export function statusText(status: LabStatus): string {
     table(["MACHINE", "NAMESPACE", "ADDRESSES", "PROCESS", "PID", "HEALTH"], rows),
   ].join("\n");
 }
+
+const addressText = ({ interface: name, address, ipv6 }: MachineAddress): string =>
+  [name, address, ...(ipv6 === undefined ? [] : [ipv6])].join(" ");
 
 function processCells(machine: MachineStatus): string[] {
   if (!machine.present) return ["namespace missing", "-", "-"];

@@ -3,13 +3,15 @@
  * them, then what each namespace sets inside. Pure; `namespaces.ts` runs it.
  */
 import type { LabOptions, Machine } from "./machines.ts";
-import { lanAddress, siteName, wanAddress } from "./machines.ts";
+import { lanAddress, lanAddress6, siteName, wanAddress } from "./machines.ts";
 
 export type Interior = {
   readonly namespace: string;
   /** Files below /proc/sys and what to write there, before any interface comes up. */
   readonly sysctls: readonly (readonly [path: string, value: string])[];
   readonly lines: readonly string[];
+  /** Run after those, where the kernel has IPv6. */
+  readonly ipv6Lines: readonly string[];
 };
 
 export type Wiring = {
@@ -55,15 +57,20 @@ function linksOf(options: LabOptions, machine: Machine): string[] {
 
 function interiorOf(options: LabOptions, machine: Machine, all: readonly Machine[]): Interior {
   const { namespace } = machine;
+  const ipv6Lines = ipv6LinesOf(machine);
   switch (machine.kind) {
     case "lan":
-      return { namespace, sysctls: quiet, lines: switchLines(machine, all) };
+      return { namespace, sysctls: quiet, lines: switchLines(machine, all), ipv6Lines };
     case "wan":
-      return { namespace, sysctls: quiet, lines: wanLines(options, all) };
-    case "router":
-      return { namespace, sysctls: forwarding, lines: machineLines(options, machine) };
-    default:
-      return { namespace, sysctls: [], lines: machineLines(options, machine) };
+      return { namespace, sysctls: quiet, lines: wanLines(options, all), ipv6Lines };
+    case "router": {
+      const sysctls = [...forwarding, ...usableAtOnce];
+      return { namespace, sysctls, lines: machineLines(options, machine), ipv6Lines };
+    }
+    default: {
+      const lines = machineLines(options, machine);
+      return { namespace, sysctls: usableAtOnce, lines, ipv6Lines };
+    }
   }
 }
 
@@ -71,6 +78,13 @@ function interiorOf(options: LabOptions, machine: Machine, all: readonly Machine
 const quiet = [
   ["net/ipv6/conf/all/disable_ipv6", "1"],
   ["net/ipv6/conf/default/disable_ipv6", "1"],
+] as const;
+
+// Nobody else can have a machine's addresses: no second of waiting for duplicates, in which hosts
+// report what they join from no address at all, and routers ignore it (RFC 9777 §5.2.14).
+const usableAtOnce = [
+  ["net/ipv6/conf/all/accept_dad", "0"],
+  ["net/ipv6/conf/default/accept_dad", "0"],
 ] as const;
 
 // The Manager reaches the Gateway through the Router's machine.
@@ -84,6 +98,14 @@ function machineLines(options: LabOptions, machine: Machine): string[] {
     lines.push(`link set ${name} up`);
   }
   return [...lines, ...routeLines(options, machine)];
+}
+
+function ipv6LinesOf(machine: Machine): string[] {
+  const lines = machine.addresses.flatMap(({ interface: name, ipv6 }) =>
+    ipv6 === undefined ? [] : [`addr add ${ipv6} dev ${name} nodad`],
+  );
+  if (lines.length === 0 || isOnWan(machine)) return lines;
+  return [...lines, `route add ::/0 via ${lanAddress6(machine.site, 1)}`];
 }
 
 function routeLines(options: LabOptions, machine: Machine): string[] {

@@ -20,12 +20,15 @@ test("--separate gives each role a machine of its own", () => {
     [
       "fc-site1-router",
       [
-        { interface: "lan0", address: "10.1.0.1/24" },
+        { interface: "lan0", address: "10.1.0.1/24", ipv6: "fd00:1::1/64" },
         { interface: "wan0", address: "198.51.100.1/24" },
       ],
     ],
-    ["fc-site1-gateway", [{ interface: "lan0", address: "10.1.0.2/24" }]],
-    ["fc-site1-eavesdropper", [{ interface: "lan0", address: "10.1.0.3/24" }]],
+    ["fc-site1-gateway", [{ interface: "lan0", address: "10.1.0.2/24", ipv6: "fd00:1::2/64" }]],
+    [
+      "fc-site1-eavesdropper",
+      [{ interface: "lan0", address: "10.1.0.3/24", ipv6: "fd00:1::3/64" }],
+    ],
   ]);
 });
 

@@ -28,7 +28,9 @@ test("the status shows what runs, what is dead and what is missing", () => {
     "site1 is eu-west-1",
   ]);
   expect(lines.find((line) => line.startsWith("site1/edge"))).toMatch(/site dead +7 +-$/);
-  expect(lines.find((line) => line.startsWith("site1/host1"))).toContain("namespace missing");
+  const host = lines.find((line) => line.startsWith("site1/host1"));
+  expect(host).toContain("eth0 10.1.0.11/24 fd00:1::11/64");
+  expect(host).toContain("namespace missing");
 });
 
 test("the WAN shows pairs with a shape or with packets", () => {

@@ -36,11 +36,29 @@ test("hosts go through .1, the Manager through the Routers", () => {
   expect(interior(separate, "fc-site2-host1").lines).toContain(route);
   expect(interior(separate, "fc-site2-gateway").lines).toContain(route);
   expect(interior(separate, "fc-site2-router").lines).not.toContain(route);
-  expect(interior(separate, "fc-site2-router").sysctls).toEqual([["net/ipv4/ip_forward", "1"]]);
+  expect(interior(separate, "fc-site2-router").sysctls).toContainEqual([
+    "net/ipv4/ip_forward",
+    "1",
+  ]);
   expect(interior(separate, "fc-manager").lines).toContain(
     "route add 10.3.0.0/24 via 198.51.100.3",
   );
   expect(interior(plan(), "fc-manager").lines.join()).not.toContain("route");
+});
+
+test("LANs have IPv6 that is usable at once, the switch and the WAN have none", () => {
+  const host = interior(plan(), "fc-site2-host1");
+  expect(host.ipv6Lines).toEqual([
+    "addr add fd00:2::11/64 dev eth0 nodad",
+    "route add ::/0 via fd00:2::1",
+  ]);
+  expect(host.sysctls).toContainEqual(["net/ipv6/conf/default/accept_dad", "0"]);
+  expect(interior(plan(), "fc-site2-edge").ipv6Lines).toEqual([
+    "addr add fd00:2::1/64 dev lan0 nodad",
+  ]);
+  for (const name of ["fc-wan", "fc-manager", "fc-site2-lan"]) {
+    expect(interior(plan(), name).ipv6Lines).toEqual([]);
+  }
 });
 
 test("the WAN is a bridge, or bare ports for the emulator", () => {
