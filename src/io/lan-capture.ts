@@ -1,8 +1,8 @@
 /**
  * What an Eavesdropper hears on one LAN, by two packet sockets for each IP family: one for reports
- * and queries (IGMP, MLD), read as they come, and a TPACKET_V3 ring for the headers of multicast data, read some times a second without a system
- * call, so that counting senders costs next to nothing at any rate. Neither sees what this host
- * sends.
+ * and queries (IGMP, MLD), read as they come, and a TPACKET_V3 ring for the headers of multicast
+ * data, read some times a second without a system call, so that counting senders costs next to
+ * nothing at any rate. Neither sees what this host sends.
  */
 import { type Pointer, toArrayBuffer } from "bun:ffi";
 import type { Family } from "../base/address.ts";

@@ -116,8 +116,8 @@ export class MulticastRouting {
         setNumberOption(this.#socket, this.#codec.level, MRT_TABLE, this.table),
         `cannot take multicast routing table ${this.table}`,
         () =>
-          "This kernel lacks CONFIG_IP_MROUTE_MULTIPLE_TABLES, or CONFIG_IPV6_MROUTE_MULTIPLE_TABLES" +
-          ": set gateway.mroute_table: auto.",
+          "This kernel lacks CONFIG_IP_MROUTE_MULTIPLE_TABLES or its like of IPv6: set " +
+          "gateway.mroute_table: auto.",
       );
     }
     if (setNumberOption(this.#socket, this.#codec.level, MRT_INIT, 1) === 0) return;

@@ -1,7 +1,8 @@
 /**
- * Puts multicast packets of one IP family on a LAN as they are: an AF_PACKET socket writes link-layer frames
- * from the interface's own MAC to the group's MAC, many packets per system call. What cannot leave
- * is counted: `tooLong` for the LAN's MTU, `refused` for a full queue or a LAN that is down.
+ * Puts multicast packets of one IP family on a LAN as they are: an AF_PACKET socket writes
+ * link-layer frames from the interface's own MAC to the group's MAC, many packets per system call.
+ * What cannot leave is counted: `tooLong` for the LAN's MTU, `refused` for a full queue or a LAN
+ * that is down.
  */
 import type { Pointer } from "bun:ffi";
 import { ptr } from "bun:ffi";

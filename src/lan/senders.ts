@@ -1,7 +1,7 @@
 /**
- * Who sends to which group on one LAN in one IP family, learnt from the data itself. The packet path
- * fills typed arrays and allocates nothing but for a new sender; once a second `onDeadline` rolls
- * the counts into rates and forgets senders that fell silent. Data never proves a receiver.
+ * Who sends to which group on one LAN in one IP family, learnt from the data itself. The packet
+ * path fills typed arrays and allocates nothing but for a new sender; once a second `onDeadline`
+ * rolls the counts into rates and forgets senders that fell silent. Data never proves a receiver.
  *
  * Rows hold senders. The key of one is the 32-bit words of source and group: two of IPv4, eight of
  * IPv6. An open-addressing index (linear probing, at most half full) finds the row of a key; with

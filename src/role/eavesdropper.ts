@@ -1,8 +1,8 @@
 /**
  * The Eavesdropper of one LAN: hears IGMP, MLD and the headers of data, composes the cores of
  * `lan/`, and tells its Gateway who listens and who sends: a snapshot when the connection stands,
- * then changes. It forwards nothing. On the LAN it sends queries where it is the querier, and router
- * advertisements (RFC 4286) where it is asked to.
+ * then changes. It forwards nothing. On the LAN it sends queries where it is the querier, and
+ * router advertisements (RFC 4286) where it is asked to.
  */
 import type { Address, Family } from "../base/address.ts";
 import { Prng } from "../base/prng.ts";

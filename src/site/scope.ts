@@ -5,8 +5,8 @@ import { ipv6GroupScope } from "../wire/ipv6.ts";
 
 /**
  * Whether a group's packets may leave or enter a site at all: link-local and control groups never,
- * site-local ones (239.255.0.0/16, ffx5::/16) not in this version, nor what is narrower, reserved or
- * of no known scope (RFC 5771 §4, RFC 2365 §6, RFC 4291 §2.7, RFC 7346 §2).
+ * site-local ones (239.255.0.0/16, ffx5::/16) not in this version, nor what is narrower, reserved
+ * or of no known scope (RFC 5771 §4, RFC 2365 §6, RFC 4291 §2.7, RFC 7346 §2).
  */
 export function mayCross(group: Address): boolean {
   const scope =
