@@ -53,7 +53,8 @@ export class Routed implements SiteInterface {
     if (familyOf(want.group) !== 4) return;
     const standing = this.#routes.get(want.group);
     const routes = new Map(routesOf(want).map((route) => [routeKey(route), route]));
-    for (const [key, route] of routes) if (!standing?.has(key)) this.#add(route);
+    const isAnySource = standing?.has(routeKey({ group: want.group, forward: true })) === true;
+    for (const [key, route] of routes) if (!standing?.has(key)) this.#add(route, isAnySource);
     this.#routes.set(want.group, routes);
     for (const [key, route] of standing ?? []) {
       // A (S,G) that turned from wanted to unwanted has been overwritten, not added beside.
@@ -96,14 +97,16 @@ export class Routed implements SiteInterface {
     for (const sender of this.#senders) sender.close();
   }
 
-  #add(route: Route): void {
+  #add(route: Route, isAnySource: boolean): void {
     const { source } = route;
     if (source === undefined) return this.#routing.add(route);
     const lan = this.lans.findIndex(({ prefixes }) =>
       prefixes.some((prefix) => prefixContains(prefix, source)),
     );
+    // Of a source that nobody wanted the kernel keeps the first packets until an entry comes. They
+    // would be sent on ahead of a gap, so the entry that lets them go has no way out.
+    if (!route.forward || !isAnySource) this.#routing.block(route, Math.max(lan, 0));
     if (route.forward) this.#routing.add(route, Math.max(lan, 0));
-    else this.#routing.block(route, Math.max(lan, 0));
   }
 
   #tunDropped(): number {
@@ -127,7 +130,10 @@ function claim(lans: readonly SiteLan[], tun: number, table: number | "auto"): M
   const indexes = lans.map((lan) => interfaceIndex(lan.name));
   if (table !== "auto") return claimPrivate(lans, indexes, tun, table);
   try {
-    return new MulticastRouting(indexes, tun, undefined);
+    const routing = new MulticastRouting(indexes, tun, undefined);
+    // A crash leaves the rules of a private table: they would lead packets past this one.
+    for (const lan of lans) deleteMulticastRules(lan.name, privateTable);
+    return routing;
   } catch (error) {
     if (!(error instanceof SystemError) || error.code !== "EADDRINUSE") throw error;
     const shared = lans.find((lan) => routedElsewhere(lan.name));

@@ -1,6 +1,6 @@
 /**
- * The tunnel interface by which the site's routing hands packets to the Gateway. It lives as long as
- * its descriptor: whatever ends the process, the kernel removes it.
+ * The tunnel interface by which the site's routing hands packets to the Gateway. It lives as long
+ * as its descriptor: whatever ends the process, the kernel removes it.
  */
 import { closeSync, constants, existsSync, openSync, writeFileSync } from "node:fs";
 import { limits } from "../limits.ts";
