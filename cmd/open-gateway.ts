@@ -86,8 +86,8 @@ function commandsOf(
     watchRows: (onChange) => gateway.watchRows(onChange),
     assign: ({ epoch, flows }) => {
       let outcome: ReturnType<Gateway["assign"]> = "assigned";
-      loop.fact(() => {
-        outcome = gateway.assign(epoch, flows);
+      loop.fact((nowMs) => {
+        outcome = gateway.assign(epoch, flows, nowMs);
       });
       return outcome;
     },

@@ -123,11 +123,11 @@ export class Gateway implements Node, LinkOwner {
   }
 
   /** The Manager's whole list of flows that this Gateway stamps. */
-  assign(epoch: Epoch, flows: readonly FlowAssignment[]): FlowsOutcome {
+  assign(epoch: Epoch, flows: readonly FlowAssignment[], nowMs: number): FlowsOutcome {
     const channels = flows.reduce((sum, flow) => sum + flow.channels.length, 0);
     if (channels > limits.channelsPerSiteMax) return "table-full";
     if (!this.#fence.admits(epoch)) return "stale-epoch";
-    this.ingress.onFlows(flows, this.#toRouter);
+    this.ingress.onFlows(flows, nowMs, this.#toRouter);
     return "assigned";
   }
 
@@ -194,7 +194,7 @@ export class Gateway implements Node, LinkOwner {
     }
     this.membership.onDeadline(nowMs);
     this.rows.onDeadline(nowMs);
-    this.ingress.onDeadline(nowMs);
+    this.ingress.onDeadline(nowMs, this.#toRouter);
     if (nowMs >= this.#settledMs) {
       this.#settledMs = Number.POSITIVE_INFINITY;
       this.#row.onChanged(nowMs);

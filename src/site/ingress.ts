@@ -10,6 +10,7 @@ import { ipv4Destination, ipv4Source, ipv4TotalBytes } from "../wire/ipv4.ts";
 import { channelText, type FlowAssignment } from "../wire/plan.ts";
 import { wantsSource } from "../wire/want.ts";
 import { ChannelTable } from "./channel-table.ts";
+import { Hold } from "./hold.ts";
 import { channelOf, type Ownership } from "./ownership.ts";
 import type { RemoteWants } from "./remote.ts";
 import { mayCross } from "./scope.ts";
@@ -30,13 +31,6 @@ const decisionSlots = 32_768;
 /** RFC 791 §3.1: five words. */
 const ipv4HeaderBytesMin = 20;
 
-type Held = {
-  readonly source: number;
-  readonly group: number;
-  readonly frame: Uint8Array;
-  readonly atMs: number;
-};
-
 type Flow = { readonly id: number; sequence: number; bytes: number };
 
 export class Ingress {
@@ -56,8 +50,7 @@ export class Ingress {
   #flows: Flow[] = [];
   #assignments: readonly FlowAssignment[] = [];
   readonly #flowOfChannel = new Map<string, number>();
-  #held: Held[] = [];
-  #heldBytes = 0;
+  readonly #hold = new Hold();
   /** Channels seen here since the last call of `takeSeen`, as a new sender shows itself. */
   #seen = new Map<string, { source: Address; group: Address }>();
 
@@ -72,7 +65,7 @@ export class Ingress {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#hold.bytes;
   }
 
   get hasSeen(): boolean {
@@ -92,7 +85,7 @@ export class Ingress {
   }
 
   /** Takes the Manager's whole list; flows that stay keep their sequence. Held packets may go. */
-  onFlows(assignments: readonly FlowAssignment[], target: FrameTarget): void {
+  onFlows(assignments: readonly FlowAssignment[], nowMs: number, target: FrameTarget): void {
     const standing = new Map(this.#flows.map((flow) => [flow.id, flow]));
     this.#assignments = assignments;
     this.#flowOfChannel.clear();
@@ -103,7 +96,10 @@ export class Ingress {
       return flow;
     });
     this.onRemoteChanged();
-    this.#release(target);
+    const isReady = (source: number, group: number): boolean =>
+      this.#decisionFor(source, group) !== hold;
+    this.#hold.onReady(isReady, nowMs);
+    this.#release(nowMs, target);
   }
 
   /** Remote wants changed: decide anew. */
@@ -116,6 +112,7 @@ export class Ingress {
    * hands runs of them on.
    */
   onPackets(bytes: Uint8Array, to: number, nowMs: number, target: FrameTarget): void {
+    if (this.#hold.bytes > 0) this.#release(nowMs, target);
     let runFrom = 0;
     let frames = 0;
     let at = 0;
@@ -132,7 +129,7 @@ export class Ingress {
         if (frames > 0) target(bytes, runFrom, at, frames);
         frames = 0;
         runFrom = end;
-        if (decision === hold) this.#hold(bytes, at, end, nowMs);
+        if (decision === hold) this.#keep(bytes, at, end, nowMs);
         else this.drops[causes[decision] as Cause]++;
       }
       at = end;
@@ -140,16 +137,13 @@ export class Ingress {
     if (frames > 0) target(bytes, runFrom, to, frames);
   }
 
-  onDeadline(nowMs: number): void {
-    const staying = this.#held.findIndex(({ atMs }) => atMs + limits.ingressHoldMs > nowMs);
-    const expired = this.#held.splice(0, staying < 0 ? this.#held.length : staying);
-    for (const { frame } of expired) this.#heldBytes -= frame.length;
-    this.drops.holdExpired += expired.length;
+  onDeadline(nowMs: number, target: FrameTarget): void {
+    this.#release(nowMs, target);
+    this.drops.holdExpired += this.#hold.expire(nowMs);
   }
 
   nextDeadlineMs(): number {
-    const oldest = this.#held[0];
-    return oldest ? oldest.atMs + limits.ingressHoldMs : Number.POSITIVE_INFINITY;
+    return this.#hold.nextDeadlineMs();
   }
 
   #decide(bytes: Uint8Array, packet: number, end: number): number {
@@ -163,7 +157,9 @@ export class Ingress {
   #decisionOf(source: number, group: number): number {
     const known = this.#decisions.get(source, group);
     if (known >= 0) return known;
-    const decision = this.#decisionFor(source, group);
+    // Behind packets of its channel that still wait, a packet waits too.
+    const settled = this.#decisionFor(source, group);
+    const decision = settled >= firstFlow && this.#hold.has(source, group) ? hold : settled;
     if (!this.#decisions.set(source, group, decision)) {
       this.#decisions.clear();
       this.#decisions.set(source, group, decision);
@@ -191,38 +187,26 @@ export class Ingress {
     this.counters.stamped++;
   }
 
-  #hold(bytes: Uint8Array, at: number, end: number, nowMs: number): void {
-    if (this.#heldBytes + end - at > limits.ingressHoldBytes) {
-      this.drops.holdFull++;
-      return;
-    }
+  #keep(bytes: Uint8Array, at: number, end: number, nowMs: number): void {
     const frame = bytes.slice(at, end);
     const source = ipv4Source(frame, frameHeaderBytes);
     const group = ipv4Destination(frame, frameHeaderBytes);
-    this.#held.push({ source, group, frame, atMs: nowMs });
-    this.#heldBytes += frame.length;
-    this.counters.held++;
+    if (this.#hold.push(source, group, frame, nowMs)) this.counters.held++;
+    else this.drops.holdFull++;
   }
 
-  /** Sends held packets whose channel now has a flow, in the order they came. */
-  #release(target: FrameTarget): void {
-    const staying: Held[] = [];
-    for (const held of this.#held) {
-      const { source, group, frame } = held;
-      const decision = this.#decisionOf(source, group);
-      if (decision === hold) {
-        staying.push(held);
-        continue;
+  /** Sends held packets whose time has come; a channel without any goes its straight way again. */
+  #release(nowMs: number, target: FrameTarget): void {
+    const emptied = this.#hold.release(nowMs, (source, group, frame) => {
+      const decision = this.#decisionFor(source, group);
+      if (decision >= firstFlow) {
+        const flow = this.#flows[decision - firstFlow] as Flow;
+        this.#stamp(frame, 0, frame.length - frameHeaderBytes, flow);
+        target(frame, 0, frame.length, 1);
+      } else {
+        this.drops[causes[decision] ?? "holdExpired"]++;
       }
-      this.#heldBytes -= frame.length;
-      if (decision < firstFlow) {
-        this.drops[causes[decision] as Cause]++;
-        continue;
-      }
-      const flow = this.#flows[decision - firstFlow] as Flow;
-      this.#stamp(frame, 0, frame.length - frameHeaderBytes, flow);
-      target(frame, 0, frame.length, 1);
-    }
-    this.#held = staying;
+    });
+    if (emptied) this.#decisions.clear();
   }
 }

@@ -138,11 +138,11 @@ describe("between its site and the others", () => {
     expect(bench.published().at(-1)?.sends).toEqual([{ source: own, group }]);
     expect(bench.router.data).toEqual([]);
     const flows = [{ flow: 5, channels: [{ group }] }];
-    expect(bench.gateway.assign({ term: 2, manager: "m" }, flows)).toBe("assigned");
+    expect(bench.gateway.assign({ term: 2, manager: "m" }, flows, 0)).toBe("assigned");
     bench.router.exchange(1_000);
     const sizes = bench.router.data.map((frames) => frames.length);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2 * (24 + 20) + 3);
-    expect(bench.gateway.assign({ term: 1, manager: "m" }, [])).toBe("stale-epoch");
+    expect(bench.gateway.assign({ term: 1, manager: "m" }, [], 0)).toBe("stale-epoch");
     expect(bench.gateway.ingress.assignments).toEqual(flows);
   });
 
@@ -174,7 +174,9 @@ describe("between its site and the others", () => {
   test("more channels than a Gateway takes leave it as it was", () => {
     const { gateway } = new Bench();
     const channels = Array.from({ length: limits.channelsPerSiteMax + 1 }, () => ({ group }));
-    expect(gateway.assign({ term: 9, manager: "m" }, [{ flow: 1, channels }])).toBe("table-full");
+    expect(gateway.assign({ term: 9, manager: "m" }, [{ flow: 1, channels }], 0)).toBe(
+      "table-full",
+    );
     expect(gateway.epoch).toBeUndefined();
   });
 });
@@ -223,7 +225,7 @@ describe("a row of an earlier life with a clock ahead", () => {
 test("without its Router it drops and counts, and dials again", () => {
   const bench = new Bench();
   bench.hearRow({ wants: [exclude(group)] });
-  bench.gateway.assign({ term: 1, manager: "m" }, [{ flow: 5, channels: [{ group }] }]);
+  bench.gateway.assign({ term: 1, manager: "m" }, [{ flow: 5, channels: [{ group }] }], 0);
   bench.gateway.onClosed(1, 100);
   const bytes = framed([packet(own, group), packet(own, group)]);
   bench.gateway.onCaptured(bytes, bytes.length, 100);

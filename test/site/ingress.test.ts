@@ -36,6 +36,7 @@ class Edge {
   readonly remote = new RemoteWants();
   readonly ingress = new Ingress(77, new Ownership([prefix]), this.remote);
   readonly sent: Sent[] = [];
+  nowMs = 0;
   readonly runs: number[] = [];
 
   want(...wants: Want[]): this {
@@ -45,13 +46,20 @@ class Edge {
   }
 
   assign(...flows: FlowAssignment[]): this {
-    this.ingress.onFlows(flows, this.#target);
+    this.ingress.onFlows(flows, this.nowMs, this.#target);
     return this;
   }
 
-  packets(packets: readonly Uint8Array[], nowMs = 0): this {
+  packets(packets: readonly Uint8Array[], nowMs = this.nowMs): this {
+    this.nowMs = nowMs;
     const bytes = framed(packets);
     this.ingress.onPackets(bytes, bytes.length, nowMs, this.#target);
+    return this;
+  }
+
+  deadline(nowMs: number): this {
+    this.nowMs = nowMs;
+    this.ingress.onDeadline(nowMs, this.#target);
     return this;
   }
 
@@ -220,20 +228,40 @@ describe("the hold, until the Manager names a flow", () => {
     const edge = new Edge().want(exclude(group));
     edge.packets([numbered(0)], 100).packets([numbered(1), numbered(2)], 600);
     expect(edge.ingress.nextDeadlineMs()).toBe(100 + limits.ingressHoldMs);
-    edge.ingress.onDeadline(99 + limits.ingressHoldMs);
+    edge.deadline(99 + limits.ingressHoldMs);
     expect(edge.ingress.drops.holdExpired).toBe(0);
-    edge.ingress.onDeadline(100 + limits.ingressHoldMs);
+    edge.deadline(100 + limits.ingressHoldMs);
     expect(edge.ingress.drops.holdExpired).toBe(1);
     edge.assign(any(5));
     expect(edge.sent.map((sent) => sent.packet)).toEqual([numbered(1), numbered(2)]);
     expect(edge.ingress.heldBytes).toBe(0);
   });
 
+  test("lets packets go at twice the pace at which they came, the new ones behind them", () => {
+    const edge = new Edge().want(exclude(group));
+    for (let i = 0; i < 10; i++) edge.packets([numbered(i)], 10 * i);
+    edge.deadline(100).assign(any(5));
+    expect(edge.sent.length).toBe(1);
+    expect(edge.ingress.nextDeadlineMs()).toBe(105);
+    edge.deadline(112);
+    expect(edge.sent.length).toBe(3);
+    // What comes meanwhile waits, until it has caught up.
+    edge.packets([numbered(10)], 120);
+    expect(edge.sent.length).toBe(5);
+    while (edge.ingress.nextDeadlineMs() < 1_000) edge.deadline(edge.ingress.nextDeadlineMs());
+    expect(edge.nowMs).toBe(160);
+    edge.packets([numbered(11)], 161);
+    expect(edge.sent.map((sent) => sent.packet)).toEqual(
+      Array.from({ length: 12 }, (_, i) => numbered(i)),
+    );
+    expect(edge.sent.map(({ sequence }) => sequence)).toEqual([...Array(12).keys()]);
+  });
+
   test("a full hold of small packets ends without a stall", () => {
     const edge = new Edge().want(exclude(group));
     const batch = Array.from({ length: 1_000 }, () => packet(own, group));
     for (let i = 0; i < 100; i++) edge.packets(batch);
-    edge.ingress.onDeadline(limits.ingressHoldMs);
+    edge.deadline(limits.ingressHoldMs);
     expect(edge.ingress.heldBytes).toBe(0);
     expect(edge.ingress.drops.holdExpired).toBe(100_000);
   });
@@ -253,7 +281,7 @@ test("every packet is stamped, held or counted once, whatever happens", () => {
         if (prng.below(4) === 0) {
           edge.assign(...[any(1), any(2, group2), any(3, ssm)].filter(() => prng.below(2) > 0));
         }
-        edge.ingress.onDeadline(nowMs);
+        edge.deadline(nowMs);
         const some = Array.from({ length: prng.below(6) }, () =>
           packet(prng.pick([own, own2, foreign]), prng.pick([group, group2, ssm])),
         );
