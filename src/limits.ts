@@ -106,6 +106,8 @@ export const limits = {
   pollFailuresMax: 2,
   requestTimeoutMs: 3_000,
   drainMs: 2_000,
+  /** How long a new flow waits for links of its tree before it does without them. */
+  linkWaitMs: 2_000,
   applicationsMax: 1_024,
 
   // Control endpoints.
@@ -145,5 +147,6 @@ assert(limits.packetBytesMax <= limits.framePayloadBytesMax, "a packet must fit 
 assert(limits.frameBatchBytes >= 2 * limits.framePayloadBytesMax, "a batch holds two frames");
 assert(limits.linkQueueBytes >= 2 * limits.frameBatchBytes, "a queue holds two batches");
 assert(limits.linkControlBytes >= 4 * limits.framePayloadBytesMax, "control lane: four messages");
+assert(limits.linkWaitMs < limits.ingressHoldMs, "the ingress holds until links were waited for");
 assert(limits.rowBytesMax < limits.messageBytesMax, "a row must fit a message");
 assert(limits.rowRefreshMs * 3 <= limits.rowExpiryMs, "a row survives two lost refreshes");

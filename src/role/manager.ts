@@ -255,6 +255,7 @@ export class Manager {
       this.#onEpoch(status.epoch, name);
       site.links = status.links;
       this.#rollout.onRouter(name, status);
+      this.#rollout.onLinks(name, linkedSites(status.links));
     } else if (++site.routerFailures === limits.pollFailuresMax) {
       site.links = [];
       this.#rollout.onRouterLost(name);
