@@ -27,10 +27,13 @@ router:
   #router: 127.0.0.1:7800
   # Where Eavesdroppers on other hosts report.
   #listen: 127.0.0.1:7801
-  # How the Gateway touches its site; routed is the only kind in this version.
+  # How the Gateway touches its site: routed; bridged, which needs no multicast routing in the
+  # kernel; or routed-external where pimd or FRR routes.
   #interface: routed
   # Name of the tunnel interface that the Gateway creates.
   #tun: fc0
+  # For routed-external: the tunnel's address, that of the site's multicast router.
+  #tun_address: 192.0.0.1
   # Kernel multicast routing table: auto, or a number to take that private table.
   #mroute_table: auto
   # Source prefixes of the site besides those of its interfaces.

@@ -5,7 +5,13 @@
  * `roleFaults` says what it misses. The description of a key is also the help of its flag.
  */
 import * as v from "valibot";
-import { isMulticast, parseAddress, parseEndpoint, parsePrefix } from "./base/address.ts";
+import {
+  ipv4Number,
+  isMulticast,
+  parseAddress,
+  parseEndpoint,
+  parsePrefix,
+} from "./base/address.ts";
 import { limits } from "./limits.ts";
 
 export const roleNames = ["site", "router", "gateway", "eavesdropper", "manager"] as const;
@@ -72,6 +78,8 @@ const httpUrl = v.pipe(
 
 const filePath = v.pipe(v.string("must be a path"), v.minLength(1, "must not be empty"));
 
+export const siteInterfaceKinds = ["routed", "routed-external", "bridged"] as const;
+
 export const almrpNames = ["star", "mst"] as const;
 
 const almrp = v.picklist(almrpNames, `must be one of ${almrpNames.join(", ")}`);
@@ -83,6 +91,14 @@ const tableNumber = v.pipe(
   v.integer(tableRule),
   v.minValue(1, tableRule),
   v.maxValue(2 ** 31, tableRule),
+);
+
+const tunnelAddress = v.pipe(
+  v.string("must be an IPv4 address, such as 192.0.0.1"),
+  v.check((text) => {
+    const host = ipv4Number(text);
+    return host !== undefined && (host & 3) % 3 !== 0;
+  }, "must be an IPv4 address that is one of the two hosts of its /30, such as 192.0.0.1"),
 );
 
 const isUnique = (items: readonly string[]): boolean => new Set(items).size === items.length;
@@ -128,11 +144,20 @@ const GatewayConfig = section({
   interface: v.optional(
     key(
       "How the Gateway touches its site.",
-      v.picklist(["routed"], 'must be "routed", the only kind in this version'),
+      v.picklist(siteInterfaceKinds, `must be one of ${siteInterfaceKinds.join(", ")}`),
     ),
     "routed",
   ),
   tun: v.optional(key("Name of the tunnel interface that it creates.", interfaceName), "fc0"),
+  tun_address: v.optional(
+    key(
+      "For routed-external: the tunnel's address, that of the site's multicast router. FastCast " +
+        "is the other host of its /30, and known to that router only.",
+      tunnelAddress,
+    ),
+    // RFC 7335: for tunnels within a host, and never routed.
+    "192.0.0.1",
+  ),
   mroute_table: v.optional(
     key(
       "Kernel multicast routing table: auto takes the default table, or a private one beside " +

@@ -25,6 +25,14 @@ export function lanOf(name: string): SiteLan {
   return { name, prefixes };
 }
 
+/** The IPv4 networks that this host is on, but for those of the interface `except`. */
+export function networksOfHost(except: string): Prefix[] {
+  const names = Object.keys(networkInterfaces()).filter((name) => name !== except);
+  return names
+    .filter((name) => addressesOf(name).length > 0)
+    .flatMap((name) => lanOf(name).prefixes);
+}
+
 /** The highest IPv4 address of an interface, from which queries are sent. */
 export function addressOf(name: string): Address {
   const [first] = ipv4Of(name);

@@ -5,13 +5,14 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { type Address, familyOf, prefixContains } from "../base/address.ts";
-import type { SiteInterface, SiteLan } from "../role/node.ts";
+import type { PacketBatch, PacketSource, SiteLan, SitePort } from "../role/node.ts";
+import { frameHeaderBytes } from "../wire/frame.ts";
 import type { Channel } from "../wire/plan.ts";
 import type { Want } from "../wire/want.ts";
 import { interfaceIndex, SystemError } from "./libc.ts";
+import { LanSenders } from "./lan-senders.ts";
 import { MulticastRouting } from "./mroute.ts";
 import { addMulticastRule, deleteMulticastRules } from "./netlink.ts";
-import { PacketSender } from "./packet-sender.ts";
 import { Tun } from "./tun.ts";
 
 /** Taken when another daemon has the kernel's default table. */
@@ -19,33 +20,27 @@ const privateTable = 7010;
 
 type Route = Channel & { readonly forward: boolean };
 
-export class Routed implements SiteInterface {
+export class Routed implements SitePort {
   readonly kind = "routed";
   readonly lans: readonly SiteLan[];
   readonly tun: Tun;
+  readonly sources: readonly PacketSource[];
   readonly #routing: MulticastRouting;
-  readonly #senders: readonly PacketSender[];
+  readonly #senders: LanSenders;
   readonly #routes = new Map<Address, Map<string, Route>>();
   readonly #captured = { capturedPackets: 0, capturedBytes: 0 };
 
   /** Opens everything, or nothing. Throws `SystemError`. */
   constructor(lans: readonly SiteLan[], tun: string, table: number | "auto") {
     this.lans = lans;
-    this.#senders = lans.map((lan) => new PacketSender(lan.name));
+    this.#senders = new LanSenders(lans);
     this.tun = new Tun(tun);
+    this.sources = [{ descriptor: this.tun.descriptor, read: () => this.#read() }];
     this.#routing = claim(lans, this.tun.index, table);
   }
 
   get table(): number | undefined {
     return this.#routing.table;
-  }
-
-  /** The packets that wait in the TUN, each behind a data header. */
-  read(): { bytes: Uint8Array; length: number; packets: number } {
-    const batch = this.tun.read();
-    this.#captured.capturedPackets += batch.packets;
-    this.#captured.capturedBytes += batch.length;
-    return batch;
   }
 
   /** New routes stand before old ones go, so that no packet falls between. */
@@ -69,23 +64,17 @@ export class Routed implements SiteInterface {
   }
 
   emit(lans: number, bytes: Uint8Array, from: number, length: number): void {
-    for (let lan = 0; lan < this.#senders.length; lan++) {
-      if ((lans >>> lan) & 1) this.#senders[lan]?.push(bytes, from, length);
-    }
+    this.#senders.emit(lans, bytes, from, length);
   }
 
   flush(): void {
-    for (const sender of this.#senders) sender.flush();
+    this.#senders.flush();
   }
 
   /** Also drains the kernel's cache-miss messages. */
   counters(): Record<string, number> {
     this.#routing.drainUpcalls();
-    const counters: Record<string, number> = { ...this.#captured, tunDropped: this.#tunDropped() };
-    for (const name of ["packets", "bytes", "tooLong", "refused"] as const) {
-      counters[`emitted-${name}`] = this.#senders.reduce((sum, s) => sum + s.counters[name], 0);
-    }
-    return counters;
+    return { ...this.#captured, tunDropped: this.#tunDropped(), ...this.#senders.counters() };
   }
 
   close(): void {
@@ -94,7 +83,14 @@ export class Routed implements SiteInterface {
       for (const lan of this.lans) deleteMulticastRules(lan.name, this.table);
     }
     this.tun.close();
-    for (const sender of this.#senders) sender.close();
+    this.#senders.close();
+  }
+
+  #read(): PacketBatch {
+    const batch = this.tun.read();
+    this.#captured.capturedPackets += batch.packets;
+    this.#captured.capturedBytes += batch.length - batch.packets * frameHeaderBytes;
+    return batch;
   }
 
   #add(route: Route, isAnySource: boolean): void {

@@ -59,6 +59,28 @@ export interface SiteInterface {
   counters(): SiteCounters;
 }
 
+/** Packets from the site, each behind a data header of Flow ID 0, in `bytes[0, length)`. */
+export type PacketBatch = {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  /** What was taken, also that which is not handed over: 0 says that nothing is left. */
+  readonly packets: number;
+};
+
+/** Where packets of the site wait for the Gateway. */
+export interface PacketSource {
+  /** Readable while something waits. */
+  readonly descriptor: number;
+  /** Takes a bounded number of packets at once; the batch stands until the next call. */
+  read(): PacketBatch;
+}
+
+/** A site interface as the Gateway's opener holds it: it polls the sources and closes it all. */
+export interface SitePort extends SiteInterface {
+  readonly sources: readonly PacketSource[];
+  close(): void;
+}
+
 /** How an Eavesdropper speaks on its LAN: whole IPv4 packets, sent at once. */
 export interface LanVoice {
   readonly address: Address;
