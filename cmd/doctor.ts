@@ -2,7 +2,7 @@
  * `fastcast doctor`: what keeps FastCast from working on this host, with evidence and what to do.
  * The judges and the readers of facts are in `src/doctor/`.
  */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { type Address, parseAddress, parseEndpoint } from "../src/base/address.ts";
 import type { Config } from "../src/config.ts";
 import { askRole, socketsOf } from "../src/doctor/ask.ts";
@@ -32,7 +32,8 @@ type DoctorFlags = {
 const help = `
 It reads this host's kernel and interfaces, asks the roles that run here what they find on their
 LANs, and tries TCP to the contacts of the configuration. It changes nothing. Without root it sees
-less, and says what it did not see.
+less, and says what it did not see. Without LANs it looks at every Ethernet interface that is up;
+a configuration without LANs, as of a Router or Manager, keeps it off them.
 Exit status: 0 when nothing is critical, 1 when something is. With --nagios 0 when all is well, 1
 for a warning, 2 when something is critical.
 
@@ -47,7 +48,11 @@ export function addDoctor(program: Command): void {
     .summary("find what keeps FastCast from working on this host")
     .description("Checks this host and the roles that run on it, and says what to do.")
     .option("-c, --config <file>", "configuration file; else the variable FASTCAST_CONFIG")
-    .option("--interface <name...>", "look at these LANs instead of those of the configuration")
+    .option(
+      "--interface <name...>",
+      "look at these LANs instead of those of the configuration",
+      interfaceNames,
+    )
     .addOption(new Option("--json", "print one JSON document").conflicts("nagios"))
     .option("--nagios", "print and exit as monitoring plugins do")
     .option("-v, --verbose", "also say what is well")
@@ -55,9 +60,16 @@ export function addDoctor(program: Command): void {
     .action(doctor);
 }
 
+function interfaceNames(name: string, before: readonly string[] = []): readonly string[] {
+  if (/^(?!\.{1,2}$)[^\s/]{1,15}$/.test(name)) return [...before, name];
+  throw new InvalidArgumentError("It must be the name of a network interface, such as eth1.");
+}
+
 async function doctor(flags: DoctorFlags): Promise<void> {
   const config = loadConfig({ file: flags.config, flags: {}, env: process.env });
-  const facts = await factsOf(config, flags.interface ?? config.lans);
+  const named = flags.interface ?? config.lans;
+  const isGuess = named.length === 0 && !(flags.config ?? process.env.FASTCAST_CONFIG);
+  const facts = await factsOf(config, isGuess ? undefined : named);
   const examination = { findings: examine(facts), unseen: facts.unseen };
   await Bun.write(Bun.stdout, `${output(examination, flags)}\n`);
   const worst = worstOf(examination.findings);
@@ -73,7 +85,8 @@ function output(examination: Examination, { json, nagios, verbose }: DoctorFlags
   return reportText(examination, { isVerbose, mark: isColourful() ? coloured : plain });
 }
 
-async function factsOf(config: Config, lans: readonly string[]): Promise<Facts> {
+/** `lans` undefined: to be guessed. */
+async function factsOf(config: Config, lans: readonly string[] | undefined): Promise<Facts> {
   const unseen: Unseen[] = [];
   const contacts = contactsOf(config);
   const dialled = Promise.all(contacts.map(dial));
@@ -81,7 +94,7 @@ async function factsOf(config: Config, lans: readonly string[]): Promise<Facts> 
   const peers = contacts.flatMap(({ host }) => parseAddress(host) ?? []);
   return {
     platform: process.platform,
-    lansAreNamed: lans.length > 0,
+    lans: lans === undefined ? "guessed" : lans.length > 0 ? "named" : "none",
     tuns: [config.gateway.tun],
     ...(await hostFacts({ lans, peers }, unseen)),
     contacts: await dialled,
@@ -94,7 +107,10 @@ type HostPart = Pick<Facts, "privileges" | "interfaces" | "kernel">;
 
 /** Loaded on Linux only: it binds the C library. */
 async function hostFacts(
-  options: { readonly lans: readonly string[]; readonly peers: readonly Address[] },
+  options: {
+    readonly lans: readonly string[] | undefined;
+    readonly peers: readonly Address[];
+  },
   unseen: Unseen[],
 ): Promise<HostPart> {
   if (process.platform !== "linux") return nothingOfTheHost;

@@ -105,7 +105,10 @@ async function get<Schema extends v.GenericSchema>(
     if (parsed.success) return { value: parsed.output };
     return { fault: `status ${response.status}, in another shape than this version's` };
   } catch (error) {
-    return { fault: error instanceof Error ? error.message : String(error) };
+    if (!(error instanceof Error)) throw error;
+    // What the runtime says of a refusal speaks of URLs; its code says enough.
+    const code = "code" in error && typeof error.code === "string" ? error.code : undefined;
+    return { fault: code ?? error.message };
   }
 }
 

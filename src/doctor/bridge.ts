@@ -22,8 +22,8 @@ function withoutQuerier(name: string, bridge: BridgeFacts): Finding[] {
 /** `multicast_router` 0: never; 1: where queries are heard; 2: always. */
 function noRouterPort(name: string, bridge: BridgeFacts): Finding[] {
   if (bridge.snooping !== 1 || bridge.router !== 0) return [];
-  const evidence =
-    `${where(name, bridge)} never sends reports and unasked groups to ${name}: ` + settings(bridge);
+  const hidden = "reports and groups that nobody asked for";
+  const evidence = `${where(name, bridge)} hides ${hidden} from ${name}: ${settings(bridge)}`;
   const command = bridge.isPort ? `bridge link set dev ${name}` : `ip link set ${name} type bridge`;
   const fix = `${command} mcast_router 2`;
   return [{ severity: "warning", code: "NO_ROUTER_PORT", subject: name, evidence, fix }];

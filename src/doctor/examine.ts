@@ -29,7 +29,18 @@ export function examine(facts: Facts): Finding[] {
 }
 
 function hostFindings(facts: Facts): Finding[] {
-  const { privileges, interfaces, kernel, roles } = facts;
+  const { privileges, interfaces, kernel } = facts;
+  return [
+    ...judgeExecutable(privileges),
+    ...(facts.lans === "none" ? [] : siteFindings(facts)),
+    ...interfaces.flatMap(judgeMtu),
+    ...judgeReceiveBuffer(kernel),
+    ...judgeIpv6(kernel),
+  ];
+}
+
+/** What matters where a Gateway or an Eavesdropper touches LANs. */
+function siteFindings({ privileges, interfaces, kernel, roles, ...facts }: Facts): Finding[] {
   const gateways = roles.flatMap(({ gateway }) => gateway ?? []);
   const lans = interfaces.filter(({ use }) => use === "lan");
   const rolesRun = roles.some((role) =>
@@ -37,11 +48,9 @@ function hostFindings(facts: Facts): Finding[] {
   );
   return [
     ...judgeCapabilities(privileges, rolesRun),
-    ...judgeExecutable(privileges),
     ...judgeTunDevice(privileges),
-    ...(facts.lansAreNamed ? [] : [noLanNamed(lans)]),
+    ...(facts.lans === "named" ? [] : [noLanNamed(lans)]),
     ...lans.flatMap((lan) => lanFindings(lan, kernel.hasDefaultRoute)),
-    ...interfaces.flatMap(judgeMtu),
     ...judgeMtus(interfaces),
     ...judgeMulticastRouting(kernel),
     ...judgeRoutingOwner({
@@ -51,8 +60,6 @@ function hostFindings(facts: Facts): Finding[] {
       gateways,
     }),
     ...judgeMemberships(kernel),
-    ...judgeReceiveBuffer(kernel),
-    ...judgeIpv6(kernel),
     ...judgeFirewall(kernel),
   ];
 }

@@ -99,8 +99,11 @@ export type RoleFacts = {
 
 export type Facts = {
   readonly platform: string;
-  /** LANs were named by the configuration or by a flag. */
-  readonly lansAreNamed: boolean;
+  /**
+   * LANs were named by the configuration or a flag; or guessed, as there was neither; or there are
+   * none, since the configuration is that of a role that touches no LAN.
+   */
+  readonly lans: "named" | "guessed" | "none";
   /** Names of the tunnel interfaces of this host's Gateways. */
   readonly tuns: readonly string[];
   readonly privileges: PrivilegeFacts;

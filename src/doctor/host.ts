@@ -24,8 +24,8 @@ import type {
 import { defaultRoutes, interfaceTowards, parseRoutes, type Route } from "./routes.ts";
 
 export type HostOptions = {
-  /** Interfaces to look at as LANs; empty for every Ethernet interface that is up. */
-  readonly lans: readonly string[];
+  /** Interfaces to look at as LANs; undefined for every Ethernet interface that is up. */
+  readonly lans: readonly string[] | undefined;
   /** Where other sites are; the interfaces towards them are the WAN. */
   readonly peers: readonly Address[];
 };
@@ -49,7 +49,7 @@ export class Host {
   }
 
   read({ lans, peers }: HostOptions): HostFacts {
-    const named = lans.length > 0 ? lans : ethernets();
+    const looked = lans ?? ethernets();
     const defaults = defaultRoutes(this.#routes).map((route) => route.interface);
     const towards = peers.map((peer) => interfaceTowards(this.#routes, peer) ?? defaults[0]);
     const wans = new Set(peers.length === 0 ? defaults : towards);
@@ -57,9 +57,9 @@ export class Host {
     return {
       privileges,
       interfaces: [
-        ...named.map((name) => this.#interface(name, "lan")),
+        ...looked.map((name) => this.#interface(name, "lan")),
         ...[...wans].flatMap((name) =>
-          name === undefined || named.includes(name) ? [] : [this.#interface(name, "wan")],
+          name === undefined || looked.includes(name) ? [] : [this.#interface(name, "wan")],
         ),
       ],
       kernel: this.#kernel(privileges),

@@ -92,7 +92,7 @@ test("a socket with nobody behind it is a role that died", async () => {
   writeFileSync(socket, "");
   const role = await askRole(socket, []);
   expect(role?.roles).toEqual(["router"]);
-  expect(role?.faults[0]).toContain("does not answer");
+  expect(role?.faults[0]).toBe(`${socket} is there, but does not answer: ECONNREFUSED`);
 });
 
 test("the configuration's socket is asked where it exists", () => {

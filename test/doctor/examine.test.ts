@@ -31,12 +31,23 @@ test("another system than Linux: said once, and its contacts are judged all the 
 test("no LAN named, a running Gateway under another tunnel name", () => {
   const found = examine({
     ...facts,
-    lansAreNamed: false,
+    lans: "guessed",
     privileges: { ...privileges, effective: 0n },
     kernel: { ...kernel, multicastForwarding: 1, vifs: ["eth1", "fc7"] },
     roles: [{ ...role, gateway: { ...gateway, tun: "fc7" } }],
   });
   expect(faultsOf(found)).toEqual(["note NO_LAN_NAMED host"]);
+});
+
+test("a Router needs no capability, TUN or LAN", () => {
+  const found = examine({
+    ...facts,
+    lans: "none",
+    interfaces: [],
+    privileges: { ...privileges, effective: 0n, bounding: 0n, tunFault: "ENOENT" },
+    kernel: { ...kernel, multicastForwarding: 1, vifs: ["eth2"], igmpMembershipsMax: 20 },
+  });
+  expect(faultsOf(found)).toEqual([]);
 });
 
 test("the WAN is judged by its MTU only", () => {

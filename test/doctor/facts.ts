@@ -63,7 +63,7 @@ export const role: RoleFacts = {
 
 export const facts: Facts = {
   platform: "linux",
-  lansAreNamed: true,
+  lans: "named",
   tuns: ["fc0"],
   privileges,
   interfaces: [lan],

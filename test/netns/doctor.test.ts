@@ -1,7 +1,9 @@
 /** The doctor against real kernels, each in a network namespace with one thing wrong. */
 import { afterAll, beforeAll, describe, expect, test } from "bun:test";
-import { existsSync } from "node:fs";
+import { existsSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { fileURLToPath } from "node:url";
+import { hasFileAttribute } from "../../src/io/libc.ts";
 
 const missing = [
   ...(process.platform === "linux" ? [] : ["Linux"]),
@@ -185,6 +187,17 @@ describe.skipIf(missing.length > 0)(`fastcast doctor (${suite})`, () => {
     },
     limitMs,
   );
+
+  test.skipIf(!Bun.which("setcap"))("file capabilities are seen (needs setcap)", async () => {
+    const file = `${tmpdir()}/${namespace}`;
+    writeFileSync(file, "", { mode: 0o755 });
+    const before = hasFileAttribute(file, "security.capability");
+    await must("setcap", "cap_net_raw+ep", file);
+    const after = hasFileAttribute(file, "security.capability");
+    rmSync(file);
+    expect([before, after]).toEqual([false, true]);
+    expect(hasFileAttribute(file, "security.capability")).toBeUndefined();
+  });
 
   test.skipIf(!Bun.which("nft"))(
     "a firewall that drops IGMP (needs nft)",
