@@ -1,10 +1,16 @@
 import type { BridgeFacts, InterfaceFacts } from "./facts.ts";
 import { type Finding, well } from "./finding.ts";
 
-/** A Linux bridge in the LAN (`ip-link`, type bridge): who asks, and what its snooping hides. */
-export function judgeBridge({ name, bridge }: InterfaceFacts): Finding[] {
+/**
+ * A Linux bridge in the LAN (`ip-link`, type bridge): who asks, and what its snooping hides. Where
+ * an Eavesdropper runs and does not miss a querier, there is one, be it itself.
+ */
+export function judgeBridge(
+  { name, bridge }: InterfaceFacts,
+  { isAsked }: { readonly isAsked: boolean },
+): Finding[] {
   if (bridge === undefined) return [];
-  const found = [...withoutQuerier(name, bridge), ...noRouterPort(name, bridge)];
+  const found = [...(isAsked ? [] : withoutQuerier(name, bridge)), ...noRouterPort(name, bridge)];
   if (found.length > 0) return found;
   return [well("BRIDGE", name, `${where(name, bridge)}: ${settings(bridge)}`)];
 }

@@ -51,6 +51,7 @@ function siteFindings({ privileges, interfaces, kernel, roles, ...facts }: Facts
     ...judgeTunDevice(privileges),
     ...(facts.lans === "named" ? [] : [noLanNamed(lans)]),
     ...lans.flatMap((lan) => lanFindings(lan, kernel.hasDefaultRoute)),
+    ...lans.flatMap((lan) => judgeBridge(lan, { isAsked: isAsked(lan.name, roles) })),
     ...judgeMtus(interfaces),
     ...judgeMulticastRouting(kernel),
     ...judgeRoutingOwner({
@@ -68,8 +69,15 @@ const lanFindings = (lan: InterfaceFacts, hostHasDefaultRoute: boolean): Finding
   ...judgeInterface(lan),
   ...judgeRpFilter(lan, hostHasDefaultRoute),
   ...judgeIgmpVersion(lan),
-  ...judgeBridge(lan),
 ];
+
+/** An Eavesdropper has a capture ring on its LAN. */
+const isAsked = (lan: string, roles: readonly RoleFacts[]): boolean =>
+  roles.some(
+    ({ rings, findings }) =>
+      rings.some((ring) => ring.lan === lan) &&
+      !findings.some((finding) => finding.lan === lan && finding.code === "NO_QUERIER"),
+  );
 
 const roleFindings = (role: RoleFacts): Finding[] => [
   ...judgeHealth(role),

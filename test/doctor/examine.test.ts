@@ -50,6 +50,18 @@ test("a Router needs no capability, TUN or LAN", () => {
   expect(faultsOf(found)).toEqual([]);
 });
 
+test("a bridge that does not query is well while an Eavesdropper misses no querier", () => {
+  const bridge = { name: "br0", isPort: true, snooping: 1, querier: 0, router: 1 };
+  const bridged = { ...facts, interfaces: [{ ...lan, bridge }] };
+  const missed = { lan: "eth1", code: "NO_QUERIER", evidence: "255 s", fix: "enable it" };
+  expect(faultsOf(examine(bridged))).toEqual(["warning SNOOPING_WITHOUT_QUERIER eth1"]);
+  expect(faultsOf(examine({ ...bridged, roles: [role] }))).toEqual([]);
+  expect(faultsOf(examine({ ...bridged, roles: [{ ...role, findings: [missed] }] }))).toEqual([
+    "warning SNOOPING_WITHOUT_QUERIER eth1",
+    "warning NO_QUERIER eth1",
+  ]);
+});
+
 test("the WAN is judged by its MTU only", () => {
   const wan = { ...lan, name: "ppp0", use: "wan", flags: 0x1, mtuBytes: 1_492 } as const;
   expect(faultsOf(examine({ ...facts, interfaces: [lan, wan] }))).toEqual(["note MTU_SMALL ppp0"]);
