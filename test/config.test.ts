@@ -41,7 +41,7 @@ describe("what a configuration may say", () => {
     [{ gateway: { mroute_table: 0 } }, 'gateway.mroute_table: must be "auto" or the number'],
     [{ gateway: { mroute_table: "main" } }, 'gateway.mroute_table: must be "auto" or the number'],
     [{ gateway: { prefixes: ["10.1.0.1/24"] } }, "gateway.prefixes.0: must be a prefix with no"],
-    [{ eavesdropper: { querier: true } }, 'eavesdropper.querier: must be auto, on or off'],
+    [{ eavesdropper: { querier: true } }, "eavesdropper.querier: must be auto, on or off"],
     [{ manager: { contacts: ["192.0.2.1:7880"] } }, "manager.contacts.0: must be http://"],
     [{ manager: { almrp: "ring" } }, "manager.almrp: must be one of"],
     [{ manager: { state: "" } }, "manager.state: must not be empty"],

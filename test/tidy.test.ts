@@ -30,6 +30,7 @@ const kernel = "only a real kernel shows that it works: test/netns";
 /** Files without a test file of their own, and where they are proved. */
 const provedElsewhere: Readonly<Record<string, string>> = {
   "src/demo/demo.ts": kernel,
+  "src/doctor/host.ts": kernel,
   "src/io/bridged.ts": kernel,
   "src/io/interfaces.ts": kernel,
   "src/io/lan-capture.ts": kernel,
@@ -112,6 +113,7 @@ describe("each rule finds its fault", () => {
     ["src/io/a.ts", 'import { Node } from "../role/node.ts";'],
     ["src/io/a.ts", 'import { run } from "../../cmd/program.ts";'],
     ["src/flow/a.ts", 'export { Config } from "../config.ts";'],
+    ["src/doctor/a.ts", 'import { readFileSync } from "node:fs";'],
     ["src/cellar/a.ts", ""],
   ])("%s: %s", (path, text) => {
     expect(importFaults(file(path, text))).toHaveLength(1);
