@@ -34,7 +34,7 @@ describe("what a configuration may say", () => {
     [{ router: { listen: "localhost:7800" } }, "router.listen: must be address:port"],
     [{ router: { listen: "192.0.2.1" } }, "router.listen: must be address:port"],
     [{ router: { contacts: ["192.0.2.1:0"] } }, "router.contacts.0: must be address:port"],
-    [{ gateway: { interface: "bridged" } }, 'gateway.interface: must be "routed"'],
+    [{ gateway: { interface: "tap" } }, "gateway.interface: must be "],
     [{ gateway: { tun_address: "10.1.0" } }, "gateway.tun_address: must be an IPv4 address"],
     [{ gateway: { tun_address: "192.0.0.3" } }, "gateway.tun_address: must be an IPv4 address"],
     [{ gateway: { tun_address: "192.0.0.4" } }, "gateway.tun_address: must be an IPv4 address"],

@@ -17,13 +17,14 @@ import {
   type MembershipRecord,
   reportRecord,
 } from "../lan/membership.ts";
+import { type LanNews, lanMessages } from "../lan/news.ts";
 import { Querier, type QuerierMode } from "../lan/querier.ts";
 import { RouterDiscovery, type RouterDiscoveryMode } from "../lan/router-discovery.ts";
 import { type Sender, Senders } from "../lan/senders.ts";
 import { limits } from "../limits.ts";
 import { type IgmpPacket, parseIgmp } from "../wire/igmp.ts";
 import { writeQuery } from "../wire/igmp-write.ts";
-import { encodeMessage, type LanSender, type MessageOf } from "../wire/message.ts";
+import { encodeMessage, type LanSender } from "../wire/message.ts";
 import { parseMrd, writeMrd } from "../wire/mrd.ts";
 import type { Want } from "../wire/want.ts";
 import type { Effect, LanVoice, Node, Port } from "./node.ts";
@@ -39,20 +40,7 @@ export type EavesdropperOptions = {
   readonly seed: number;
 };
 
-/** Text in one message to the Gateway, so that with heads and names it stays within its bound. */
-const textBytesPerMessage = limits.messageBytesMax / 2;
-
-/** One record of a message: which of its four lists, and about how many bytes it takes. */
-type Item = { readonly kind: number; readonly item: unknown; readonly bytes: number };
-
 type Channel = { readonly source: Address; readonly group: Address };
-
-type LanNews = {
-  readonly wants?: readonly Want[];
-  readonly lapsed?: readonly Address[];
-  readonly senders?: readonly LanSender[];
-  readonly silent?: readonly Channel[];
-};
 
 export class Eavesdropper implements Node, LinkOwner {
   readonly counters: Record<string, number> = {
@@ -349,27 +337,9 @@ export class Eavesdropper implements Node, LinkOwner {
   /** Tells the Gateway, in messages of bounded size; `full` makes the first one a new beginning. */
   #tell(news: LanNews, full = false): void {
     if (this.#link?.isUp !== true) return;
-    const { wants = [], lapsed = [], senders = [], silent = [] } = news;
-    const list = [wants, lapsed, senders, silent].flatMap((items, kind): Item[] =>
-      items.map((item) => ({ kind, item, bytes: bytesOf(item) })),
-    );
-    if (list.length === 0 && !full) return;
-    let from = 0;
-    do {
-      const to = endOfMessage(list, from);
-      const part = <Kind>(of: number): Kind[] =>
-        list.slice(from, to).flatMap(({ kind, item }) => (kind === of ? [item as Kind] : []));
-      const message: MessageOf<"lan"> = {
-        kind: "lan",
-        full: full && from === 0,
-        wants: part<Want>(0),
-        lapsed: part<Address>(1),
-        senders: part<LanSender>(2),
-        silent: part<Channel>(3),
-      };
+    for (const message of lanMessages(news, full)) {
       this.#link.sendMessage(0, encodeMessage(message));
-      from = to;
-    } while (from < list.length);
+    }
   }
 
   #checkLink(): void {
@@ -384,19 +354,6 @@ export class Eavesdropper implements Node, LinkOwner {
   #count(what: string): void {
     this.counters[what] = (this.counters[what] ?? 0) + 1;
   }
-}
-
-const bytesOf = (item: Want | Address | LanSender | Channel): number => JSON.stringify(item).length;
-
-/** Behind the last item that fits into one message with that at `from`. */
-function endOfMessage(list: readonly Item[], from: number): number {
-  let to = from;
-  let bytes = 0;
-  while (to < list.length && (to === from || bytes < textBytesPerMessage)) {
-    bytes += (list[to] as Item).bytes;
-    to++;
-  }
-  return to;
 }
 
 const lanSender = (sender: Sender): LanSender => ({
