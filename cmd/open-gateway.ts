@@ -3,6 +3,7 @@ import { gatewayControl } from "../src/control/gateway.ts";
 import { lanOf } from "../src/io/interfaces.ts";
 import { Routed } from "../src/io/routed.ts";
 import { Gateway } from "../src/role/gateway.ts";
+import { policyRules, policyView, siteLimits } from "./gateway-policy.ts";
 import { type Opening, prefixesOf, seed } from "./open-role.ts";
 
 /** Opens the Gateway: the site interface, and its listener for Eavesdroppers elsewhere. */
@@ -19,13 +20,18 @@ export function openGateway(opening: Opening): RoleControl {
     router: pipes ? "pipe:router" : router,
     control,
     prefixes: prefixesOf(prefixes),
+    policy: policyRules(config.gateway.policy),
+    limits: siteLimits(config.gateway.limits),
     seed: seed(),
   };
   const gateway = new Gateway(options, routed, loop.nowMs);
   loop.add("gateway", gateway);
   if (!pipes) loop.listen(gateway, listen);
   poller.watch(routed.tun.descriptor, () => capture(gateway, routed, loop));
-  return gatewayControl(commandsOf(gateway, routed, loop));
+  return gatewayControl({
+    ...commandsOf(gateway, routed, loop),
+    policy: () => policyView(gateway, config.gateway),
+  });
 }
 
 /** Everything that waits in the TUN, batch by batch. */
@@ -41,7 +47,7 @@ function commandsOf(
   gateway: Gateway,
   routed: Routed,
   loop: Opening["loop"],
-): Parameters<typeof gatewayControl>[0] {
+): Omit<Parameters<typeof gatewayControl>[0], "policy"> {
   const { site, incarnation } = gateway;
   return {
     health: () => (gateway.routerLinked ? "ok" : "not linked to the Router"),
@@ -62,7 +68,10 @@ function commandsOf(
       egress: gateway.egress.counters,
       egressDrops: gateway.egress.drops,
       rows: gateway.rows.counters,
+      row: gateway.row.counters,
+      remote: { denied: gateway.remote.denied.size },
       membership: gateway.membership.counters,
+      damping: gateway.membership.damping.counters,
       interface: routed.counters(),
     }),
     groups: () => ({
@@ -75,6 +84,12 @@ function commandsOf(
       const counters = new Map(gateway.ingress.flowCounters().map((flow) => [flow.flow, flow]));
       return gateway.ingress.assignments.map((flow) => ({ ...flow, ...counters.get(flow.flow) }));
     },
+    findings: () =>
+      gateway.findings(loop.nowMs).map(({ sinceMs, lastMs, ...finding }) => ({
+        ...finding,
+        forMs: Math.round(loop.nowMs - sinceMs),
+        seenMsAgo: Math.round(loop.nowMs - lastMs),
+      })),
     rows: () => ({
       incarnation,
       changes: gateway.rows.changes,
