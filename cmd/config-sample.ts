@@ -38,6 +38,22 @@ router:
   #mroute_table: auto
   # Source prefixes of the site besides those of its interfaces.
   #prefixes: [10.1.0.0/24]
+  # What may leave to other sites, and what may come in: the first rule that matches decides.
+  #policy:
+    #out:
+      #- allow: 233.252.0.0/24 from 10.1.0.0/24
+      #- deny: 233.252.0.0/24
+    #in:
+      #- deny: 239.192.7.0/24
+    # For what no rule matches.
+    #default: allow
+  # How much may enter, and how many groups and sources may be published.
+  #limits:
+    #packets_per_second: 100000
+    #bits_per_second: 500000000
+    #group_bits_per_second: 50000000
+    #groups: 8192
+    #sources: 8192
 
 #eavesdropper:
   # The Gateway of this site, for an Eavesdropper that runs by itself.

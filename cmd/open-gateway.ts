@@ -6,6 +6,7 @@ import { lanOf } from "../src/io/interfaces.ts";
 import { Routed } from "../src/io/routed.ts";
 import { Gateway } from "../src/role/gateway.ts";
 import type { PacketSource, SitePort } from "../src/role/node.ts";
+import { policyRules, policyView, siteLimits } from "./gateway-policy.ts";
 import { type Opening, prefixesOf, seed } from "./open-role.ts";
 import { openRoutedExternal } from "./open-routed-external.ts";
 
@@ -40,6 +41,8 @@ export function openGateway(opening: Opening): RoleControl {
     router: pipes ? "pipe:router" : router,
     control,
     prefixes: prefixesOf(prefixes),
+    policy: policyRules(config.gateway.policy),
+    limits: siteLimits(config.gateway.limits),
     seed: seed(),
   };
   const gateway = new Gateway(options, port, loop.nowMs);
@@ -49,7 +52,10 @@ export function openGateway(opening: Opening): RoleControl {
   for (const source of port.sources) {
     poller.watch(source.descriptor, () => capture(gateway, source, loop));
   }
-  return gatewayControl(commandsOf(gateway, opened, loop));
+  return gatewayControl({
+    ...commandsOf(gateway, opened, loop),
+    policy: () => policyView(gateway, config.gateway),
+  });
 }
 
 function openRouted({ config }: Opening): OpenedInterface {
@@ -85,7 +91,7 @@ function commandsOf(
   gateway: Gateway,
   opened: OpenedInterface,
   loop: Opening["loop"],
-): Parameters<typeof gatewayControl>[0] {
+): Omit<Parameters<typeof gatewayControl>[0], "policy"> {
   const { site, incarnation } = gateway;
   return {
     health: () => (gateway.routerLinked ? "ok" : "not linked to the Router"),
@@ -106,7 +112,10 @@ function commandsOf(
       egress: gateway.egress.counters,
       egressDrops: gateway.egress.drops,
       rows: gateway.rows.counters,
+      row: gateway.row.counters,
+      remote: { denied: gateway.remote.denied.size },
       membership: gateway.membership.counters,
+      damping: gateway.membership.damping.counters,
       interface: opened.counters(),
     }),
     groups: () => ({
@@ -119,6 +128,12 @@ function commandsOf(
       const counters = new Map(gateway.ingress.flowCounters().map((flow) => [flow.flow, flow]));
       return gateway.ingress.assignments.map((flow) => ({ ...flow, ...counters.get(flow.flow) }));
     },
+    findings: () =>
+      gateway.findings(loop.nowMs).map(({ sinceMs, lastMs, ...finding }) => ({
+        ...finding,
+        forMs: Math.round(loop.nowMs - sinceMs),
+        seenMsAgo: Math.round(loop.nowMs - lastMs),
+      })),
     rows: () => ({
       incarnation,
       changes: gateway.rows.changes,

@@ -13,6 +13,7 @@ import {
   parsePrefix,
 } from "./base/address.ts";
 import { limits } from "./limits.ts";
+import { parseRule, ruleForm, type Verdict } from "./wire/policy-rule.ts";
 
 export const roleNames = ["site", "router", "gateway", "eavesdropper", "manager"] as const;
 
@@ -135,6 +136,76 @@ const RouterConfig = section({
   ),
 });
 
+const ruleText = (verdict: Verdict) =>
+  v.pipe(
+    v.string(ruleForm),
+    v.check(
+      (text) => typeof parseRule(verdict, text) !== "string",
+      ({ input }) => String(parseRule(verdict, input)),
+    ),
+  );
+
+const PolicyRuleConfig = v.pipe(
+  section({
+    allow: v.optional(key("Groups, and from which sources, that may cross.", ruleText("allow"))),
+    deny: v.optional(key("Groups, and from which sources, that may not.", ruleText("deny"))),
+  }),
+  v.check(
+    ({ allow, deny }) => (allow === undefined) !== (deny === undefined),
+    "must be one rule, allow or deny; write a list item for each",
+  ),
+);
+
+const policyRules = (about: string) =>
+  v.optional(
+    key(
+      `${about} The first rule that matches decides; as JSON in a flag or variable.`,
+      v.pipe(
+        list(PolicyRuleConfig),
+        v.maxLength(limits.policyRulesMax, `must list at most ${limits.policyRulesMax} rules`),
+      ),
+    ),
+    [],
+  );
+
+const PolicyConfig = section({
+  out: policyRules("Rules for what leaves this site's LANs to other sites."),
+  in: policyRules("Rules for what comes from other sites onto this site's LANs."),
+  default: v.optional(
+    key("For what no rule matches.", v.picklist(["allow", "deny"], 'must be "allow" or "deny"')),
+    "allow",
+  ),
+});
+
+const wholeNumber = (max: number) => {
+  const fault = `must be a whole number from 1 to ${max}`;
+  return v.pipe(v.number(fault), v.integer(fault), v.minValue(1, fault), v.maxValue(max, fault));
+};
+
+const rateMax = 1_000_000_000_000;
+
+const LimitsConfig = section({
+  packets_per_second: v.optional(
+    key("Packets of the whole site that may enter each second.", wholeNumber(rateMax)),
+  ),
+  bits_per_second: v.optional(
+    key("Bits of the whole site's packets that may enter each second.", wholeNumber(rateMax)),
+  ),
+  group_bits_per_second: v.optional(
+    key("Bits of each group's packets that may enter each second.", wholeNumber(rateMax)),
+  ),
+  groups: v.optional(
+    key("Groups that the site may want of others.", wholeNumber(limits.groupsPerSiteMax)),
+    limits.groupsPerSiteMax,
+  ),
+  sources: v.optional(
+    key("Sources that may send, counted by group.", wholeNumber(limits.channelsPerSiteMax)),
+    limits.channelsPerSiteMax,
+  ),
+});
+
+const tooManyPrefixes = `must list at most ${limits.prefixesPerSiteMax} prefixes`;
+
 const GatewayConfig = section({
   router: v.optional(
     key("The Router of this site, for a Gateway that runs by itself.", endpoint),
@@ -169,16 +240,12 @@ const GatewayConfig = section({
   prefixes: v.optional(
     key(
       "Source prefixes of the site besides those of its interfaces.",
-      v.pipe(
-        list(prefix),
-        v.maxLength(
-          limits.prefixesPerSiteMax,
-          `must list at most ${limits.prefixesPerSiteMax} prefixes`,
-        ),
-      ),
+      v.pipe(list(prefix), v.maxLength(limits.prefixesPerSiteMax, tooManyPrefixes)),
     ),
     [],
   ),
+  policy: v.optional(PolicyConfig, {}),
+  limits: v.optional(LimitsConfig, {}),
 });
 
 const EavesdropperConfig = section({

@@ -61,8 +61,17 @@ export const limits = {
   settlingMs: 12_000,
   /** A group that lost its last member, or its sender, is withdrawn after this hold. */
   withdrawHoldMs: 500,
+  /** A group that flaps: how far its hold grows, how often it changes, when it is calm again. */
+  withdrawHoldMsMax: 8_000,
+  flapChangesPerSecondMax: 5,
+  flapMemoryMs: 60_000,
+  flappingGroupsMax: 8_192,
   rowIntervalMs: 20,
+  groupsPerSiteMax: 8_192,
   channelsPerSiteMax: 8_192,
+  policyRulesMax: 256,
+  /** What a rate limit lets pass at once, as time at that rate. */
+  rateBurstMs: 200,
   /** What the ingress holds while the Manager has not yet named a flow. */
   ingressHoldBytes: 8 * 1024 * 1024,
   ingressHoldMs: 3_000,
@@ -141,6 +150,13 @@ assert(
   "a solicited advertisement is sooner than a periodic one",
 );
 assert(limits.findingsIntervalMs < limits.findingHoldMs, "a finding outlasts one look");
+assert(limits.withdrawHoldMs < limits.withdrawHoldMsMax, "the hold of a flapping group grows");
+assert(limits.withdrawHoldMsMax < limits.flapMemoryMs, "a hold ends before it is forgotten");
+assert(limits.flapChangesPerSecondMax > 2, "a flapping group may change once and back at once");
+assert(
+  (limits.groupsPerSiteMax & (limits.groupsPerSiteMax - 1)) === 0,
+  "tables of groups have a power of two of slots",
+);
 assert(limits.heartbeatIntervalMs * 4 <= limits.linkSilenceMs, "four heartbeats before silence");
 assert(limits.redialMinMs < limits.redialMaxMs, "redial times out of order");
 assert(limits.packetBytesMax <= limits.framePayloadBytesMax, "a packet must fit a frame");

@@ -67,6 +67,48 @@ describe("what a configuration may say", () => {
     expect(faults[0]).toStartWith(`manager.applications.0.${fault}`);
   });
 
+  test.each([
+    [{ out: "deny" }, "out: must be a list"],
+    [{ out: [{}] }, "out.0: must be one rule, allow or deny"],
+    [{ in: [{ allow: "239.1.0.0/16", deny: "239.2.0.0/16" }] }, "in.0: must be one rule"],
+    [{ in: [{ deny: 5 }] }, "in.0.deny: must be groups, such as"],
+    [{ in: [{ deny: "10.1.0.0/24" }] }, "in.0.deny: must begin with multicast groups"],
+    [{ in: [{ deny: "239.1.0.0/8" }] }, "in.0.deny: must be groups, such as"],
+    [{ out: [{ allow: "224.0.0.0/24" }] }, "out.0.allow: cannot be allowed"],
+    [{ out: [{ refuse: "239.1.0.0/16" }] }, "out.0.refuse: unknown key"],
+    [{ default: "maybe" }, 'default: must be "allow" or "deny"'],
+    [
+      { in: Array.from({ length: limits.policyRulesMax + 1 }, () => ({ deny: "239.1.0.0/16" })) },
+      `in: must list at most ${limits.policyRulesMax} rules`,
+    ],
+  ])("policy %j is refused", (policy, fault) => {
+    const faults = faultsOf({ gateway: { policy } });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toStartWith(`gateway.policy.${fault}`);
+  });
+
+  test.each([
+    [{ packets_per_second: 0 }, "packets_per_second: must be a whole number from 1"],
+    [{ bits_per_second: 1.5 }, "bits_per_second: must be a whole number from 1"],
+    [{ group_bits_per_second: "1M" }, "group_bits_per_second: must be a whole number"],
+    [{ groups: limits.groupsPerSiteMax + 1 }, "groups: must be a whole number from 1 to 8192"],
+    [{ sources: 0 }, "sources: must be a whole number from 1 to 8192"],
+  ])("limits %j are refused", (wrong, fault) => {
+    const faults = faultsOf({ gateway: { limits: wrong } });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toStartWith(`gateway.limits.${fault}`);
+  });
+
+  test("a policy stays as it was written; the bounds are the product's own", () => {
+    const out = [{ deny: "239.192.7.0/24 from 10.1.0.0/24" }];
+    const { gateway } = v.parse(Config, { gateway: { policy: { out, default: "deny" } } });
+    expect(gateway.policy).toEqual({ in: [], out, default: "deny" });
+    expect(gateway.limits).toEqual({
+      groups: limits.groupsPerSiteMax,
+      sources: limits.channelsPerSiteMax,
+    });
+  });
+
   test("two applications of one name are refused", () => {
     const tv = { name: "tv", groups: ["233.252.0.0/24"] };
     expect(faultsOf({ manager: { applications: [tv, tv] } })).toHaveLength(1);

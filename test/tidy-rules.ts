@@ -12,7 +12,7 @@ const cores = ["lan", "site", "flow", "astrolabe", "almrp", "plan", "probe"];
 const mayImport: Readonly<Record<string, readonly string[]>> = {
   base: [],
   limits: ["base"],
-  config: ["base", "limits", "valibot"],
+  config: ["base", "limits", "valibot", "src/wire/policy-rule.ts"],
   wire: ["base", "limits"],
   ...Object.fromEntries(cores.map((core) => [core, ["base", "limits", "wire"]])),
   plan: ["base", "limits", "wire", "almrp"],

@@ -13,11 +13,17 @@ const count = v.number();
 // Fields that the doctor does not read may change: a role of another version still has an answer.
 const Health = v.object({ roles: v.array(text), faults: v.array(text) });
 const LanFindings = v.object({
-  findings: v.array(v.object({ lan: text, code: text, evidence: text, fix: text })),
+  findings: v.array(
+    v.object({ lan: v.optional(text, "site"), code: text, evidence: text, fix: text }),
+  ),
 });
 const Rows = v.object({ rows: v.array(v.object({ site: text, prefixes: v.array(text) })) });
 const GatewayStatus = v.object({
-  interface: v.object({ tun: text, table: v.union([text, count]) }),
+  // Kinds without a tunnel or a routing table of their own say none.
+  interface: v.object({
+    tun: v.optional(text, ""),
+    table: v.optional(v.union([text, count]), ""),
+  }),
 });
 const Counters = v.object({
   gateway: v.optional(v.object({ interface: v.record(text, count) })),
@@ -52,7 +58,7 @@ export async function askRole(socket: string, unseen: Unseen[]): Promise<RoleFac
     unseen.push({ what: `${path} of ${socket}`, why: answer.fault });
     return undefined;
   };
-  const findings = await ask("/v1/findings", LanFindings, "eavesdropper");
+  const findings = await ask("/v1/findings", LanFindings, finder(roles));
   const rows = await ask("/v1/rows", Rows, "gateway");
   const status = await ask("/v1/gateway", GatewayStatus, "gateway");
   const counters = await ask("/v1/counters", Counters);
@@ -69,6 +75,10 @@ export async function askRole(socket: string, unseen: Unseen[]): Promise<RoleFac
     })),
   };
 }
+
+/** A role that has findings, if the process has one. */
+const finder = (roles: readonly string[]): string =>
+  roles.includes("gateway") ? "gateway" : "eavesdropper";
 
 const gatewayFacts = (
   status: v.InferOutput<typeof GatewayStatus>,

@@ -1,10 +1,11 @@
 /**
  * From the overlay onto the site's LANs: each arriving packet is re-emitted as it is, to the LANs
  * with listeners, unless it must not enter: no sound IPv4 packet, a scope that never crosses, a
- * source that belongs to this site (it would be our own packet coming back), nobody who wants it.
+ * source that belongs to this site (it would be our own packet coming back), a channel that the
+ * site's policy keeps out, nobody who wants it.
  */
 import { limits } from "../limits.ts";
-import { frameHeaderBytes, framePayloadBytes } from "../wire/frame.ts";
+import { frameHeaderBytes, framePayloadBytes, frameSite } from "../wire/frame.ts";
 import {
   ipv4Destination,
   ipv4Fault,
@@ -16,13 +17,23 @@ import { wantsSource } from "../wire/want.ts";
 import { ChannelTable } from "./channel-table.ts";
 import type { SiteMembership } from "./membership.ts";
 import { channelOf, type Ownership } from "./ownership.ts";
+import type { Policy } from "./policy.ts";
 import { mayCross } from "./scope.ts";
 
 /** Puts the packet at `bytes[from, from + length)` on the LANs of the bit mask. */
 export type LanTarget = (lans: number, bytes: Uint8Array, from: number, length: number) => void;
 
-const causes = ["notIpv4", "scope", "martian", "ownSource", "noMember"] as const;
+const causes = ["notIpv4", "scope", "martian", "ownSource", "denied", "noMember"] as const;
 type Cause = (typeof causes)[number];
+const ownSource = causes.indexOf("ownSource");
+
+/** Who decides what comes out, and the names of the LANs in the order of the mask. */
+export type EgressRules = {
+  readonly ownership: Ownership;
+  readonly policy: Policy;
+  readonly membership: SiteMembership;
+  readonly lans: readonly string[];
+};
 
 /** Decisions in the channel table: the drop causes, then the LAN masks from `firstMask` on. */
 const firstMask = causes.length;
@@ -34,20 +45,19 @@ export class Egress {
     scope: 0,
     martian: 0,
     ownSource: 0,
+    denied: 0,
     noMember: 0,
   };
   readonly counters = { packets: 0, bytes: 0, delivered: 0 };
-  readonly #ownership: Ownership;
-  readonly #membership: SiteMembership;
-  readonly #lans: readonly string[];
+  /** The last packet of our own that came back, as numbers: by which site's ingress. */
+  readonly returned = { source: 0, group: 0, site: 0 };
+  readonly #rules: EgressRules;
   readonly #decisions = new ChannelTable(decisionSlots);
   /** Until the site knows its members, every LAN gets what the Manager sends here. */
   #settling = true;
 
-  constructor(ownership: Ownership, membership: SiteMembership, lans: readonly string[]) {
-    this.#ownership = ownership;
-    this.#membership = membership;
-    this.#lans = lans;
+  constructor(rules: EgressRules) {
+    this.#rules = rules;
   }
 
   /** Members changed, or the time of settling is over. */
@@ -67,12 +77,19 @@ export class Egress {
       this.counters.bytes += length;
       if (decision < firstMask) {
         this.drops[causes[decision] as Cause]++;
+        if (decision === ownSource) this.#onReturned(bytes, at);
       } else {
         this.counters.delivered++;
         target(decision - firstMask, bytes, packet, length);
       }
       at = packet + length;
     }
+  }
+
+  #onReturned(bytes: Uint8Array, at: number): void {
+    this.returned.source = ipv4Source(bytes, at + frameHeaderBytes);
+    this.returned.group = ipv4Destination(bytes, at + frameHeaderBytes);
+    this.returned.site = frameSite(bytes, at);
   }
 
   #decide(bytes: Uint8Array, packet: number, end: number): number {
@@ -96,19 +113,21 @@ export class Egress {
   #decisionFor(source: number, group: number): number {
     if (!mayCross(group)) return causes.indexOf("scope");
     if (ipv4SourceIsMartian(source)) return causes.indexOf("martian");
-    if (this.#ownership.owns(source)) return causes.indexOf("ownSource");
+    const { ownership, policy, membership } = this.#rules;
+    if (ownership.owns(source)) return ownSource;
+    if (!policy.admits("in", source, group)) return causes.indexOf("denied");
     if (this.#settling) return firstMask + this.#everyLan();
     const channel = channelOf(source, group);
-    const want = this.#membership.want(channel.group);
+    const want = membership.want(channel.group);
     if (!want || !wantsSource(want, channel.source)) return causes.indexOf("noMember");
-    return firstMask + this.#maskOf([...this.#membership.lansWanting(channel.group)]);
+    return firstMask + this.#maskOf([...membership.lansWanting(channel.group)]);
   }
 
   /** A LAN that an Eavesdropper elsewhere reports under another name may be any of ours. */
   #maskOf(wanting: readonly string[]): number {
     let mask = 0;
     for (const name of wanting) {
-      const lan = this.#lans.indexOf(name);
+      const lan = this.#rules.lans.indexOf(name);
       if (lan < 0) return this.#everyLan();
       mask |= 1 << lan;
     }
@@ -116,6 +135,6 @@ export class Egress {
   }
 
   #everyLan(): number {
-    return 2 ** Math.min(this.#lans.length, limits.lansPerSiteMax) - 1;
+    return 2 ** Math.min(this.#rules.lans.length, limits.lansPerSiteMax) - 1;
   }
 }

@@ -12,20 +12,46 @@ import { wantsSource } from "../wire/want.ts";
 import { ChannelTable } from "./channel-table.ts";
 import { Hold } from "./hold.ts";
 import { channelOf, type Ownership } from "./ownership.ts";
+import type { Claims } from "./claims.ts";
+import type { Policy } from "./policy.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import type { RemoteWants } from "./remote.ts";
 import { mayCross } from "./scope.ts";
 
 /** Where stamped frames go: `bytes[from, to)` holds `frames` whole data frames, borrowed. */
 export type FrameTarget = (bytes: Uint8Array, from: number, to: number, frames: number) => void;
 
-const causes = ["notIpv4", "scope", "notOwned", "unwanted", "holdFull", "holdExpired"] as const;
+const causes = [
+  "notIpv4",
+  "scope",
+  "foreignSource",
+  "notOwned",
+  "denied",
+  "unwanted",
+  "sourceCap",
+  "rateLimit",
+  "holdFull",
+  "holdExpired",
+] as const;
 type Cause = (typeof causes)[number];
+
+/** Who decides what enters. */
+export type IngressRules = {
+  readonly ownership: Ownership;
+  readonly claims: Claims;
+  readonly policy: Policy;
+  readonly remote: RemoteWants;
+  readonly rateLimit?: RateLimit | undefined;
+};
 
 /**
  * Decisions in the channel table: the drop causes, then hold, then the flows from `firstFlow` on.
  */
 const hold = causes.length;
 const firstFlow = hold + 1;
+const rateLimited = causes.indexOf("rateLimit");
+const foreign = causes.indexOf("foreignSource");
+const notOwned = causes.indexOf("notOwned");
 const decisionSlots = 32_768;
 
 /** RFC 791 §3.1: five words. */
@@ -37,15 +63,20 @@ export class Ingress {
   readonly drops: Record<Cause, number> = {
     notIpv4: 0,
     scope: 0,
+    foreignSource: 0,
     notOwned: 0,
+    denied: 0,
     unwanted: 0,
+    sourceCap: 0,
+    rateLimit: 0,
     holdFull: 0,
     holdExpired: 0,
   };
   readonly counters = { packets: 0, bytes: 0, stamped: 0, held: 0 };
+  /** The last packets that were refused for their source, as numbers. */
+  readonly strangers = { foreign: { source: 0, group: 0 }, notOwned: { source: 0, group: 0 } };
   readonly #site: number;
-  readonly #ownership: Ownership;
-  readonly #remote: RemoteWants;
+  readonly #rules: IngressRules;
   readonly #decisions = new ChannelTable(decisionSlots);
   #flows: Flow[] = [];
   #assignments: readonly FlowAssignment[] = [];
@@ -53,11 +84,12 @@ export class Ingress {
   readonly #hold = new Hold();
   /** Channels seen here since the last call of `takeSeen`, as a new sender shows itself. */
   #seen = new Map<string, { source: Address; group: Address }>();
+  /** Channels beyond the site's bound; the row has refused them. */
+  #refused: ReadonlyMap<string, unknown> = new Map();
 
-  constructor(site: number, ownership: Ownership, remote: RemoteWants) {
+  constructor(site: number, rules: IngressRules) {
     this.#site = site;
-    this.#ownership = ownership;
-    this.#remote = remote;
+    this.#rules = rules;
   }
 
   get assignments(): readonly FlowAssignment[] {
@@ -102,7 +134,13 @@ export class Ingress {
     this.#release(nowMs, target);
   }
 
-  /** Remote wants changed: decide anew. */
+  /** The channels that the site's bound leaves out, by `channelText`. */
+  onRefused(refused: ReadonlyMap<string, unknown>): void {
+    this.#refused = refused;
+    this.#decisions.clear();
+  }
+
+  /** Remote wants or claims changed: decide anew. */
   onRemoteChanged(): void {
     this.#decisions.clear();
   }
@@ -119,7 +157,7 @@ export class Ingress {
     while (at < to) {
       const packet = at + frameHeaderBytes;
       const end = packet + framePayloadBytes(bytes, at);
-      const decision = this.#decide(bytes, packet, end);
+      const decision = this.#limited(this.#decide(bytes, packet, end), bytes, packet, end, nowMs);
       this.counters.packets++;
       this.counters.bytes += end - packet;
       if (decision >= firstFlow) {
@@ -130,7 +168,7 @@ export class Ingress {
         frames = 0;
         runFrom = end;
         if (decision === hold) this.#keep(bytes, at, end, nowMs);
-        else this.drops[causes[decision] as Cause]++;
+        else this.#drop(decision, bytes, packet);
       }
       at = end;
     }
@@ -154,6 +192,28 @@ export class Ingress {
     return this.#decisionOf(ipv4Source(bytes, packet), ipv4Destination(bytes, packet));
   }
 
+  /** Whatever would leave is charged to the rate limits, once. */
+  #limited(
+    decision: number,
+    bytes: Uint8Array,
+    packet: number,
+    end: number,
+    nowMs: number,
+  ): number {
+    const { rateLimit } = this.#rules;
+    if (rateLimit === undefined || decision < hold) return decision;
+    const passes = rateLimit.takes(ipv4Destination(bytes, packet), end - packet, nowMs);
+    return passes ? decision : rateLimited;
+  }
+
+  #drop(decision: number, bytes: Uint8Array, packet: number): void {
+    this.drops[causes[decision] as Cause]++;
+    if (decision !== foreign && decision !== notOwned) return;
+    const stranger = decision === foreign ? this.strangers.foreign : this.strangers.notOwned;
+    stranger.source = ipv4Source(bytes, packet);
+    stranger.group = ipv4Destination(bytes, packet);
+  }
+
   #decisionOf(source: number, group: number): number {
     const known = this.#decisions.get(source, group);
     if (known >= 0) return known;
@@ -169,12 +229,16 @@ export class Ingress {
 
   #decisionFor(source: number, group: number): number {
     if (!mayCross(group)) return causes.indexOf("scope");
-    if (!this.#ownership.owns(source)) return causes.indexOf("notOwned");
+    const { ownership, claims, policy, remote } = this.#rules;
+    if (!ownership.owns(source)) return claims.claimant(source) === undefined ? notOwned : foreign;
+    if (!policy.admits("out", source, group)) return causes.indexOf("denied");
     const channel = channelOf(source, group);
-    const want = this.#remote.get(channel.group);
+    const want = remote.get(channel.group);
     if (!want || !wantsSource(want, channel.source)) return causes.indexOf("unwanted");
     const key = channelText(channel);
+    // A refused one shows itself too: it waits for a place in the row.
     if (this.#seen.size < limits.channelsPerSiteMax) this.#seen.set(key, channel);
+    if (this.#refused.has(key)) return causes.indexOf("sourceCap");
     const flow =
       this.#flowOfChannel.get(key) ??
       this.#flowOfChannel.get(channelText({ group: channel.group }));

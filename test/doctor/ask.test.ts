@@ -36,6 +36,8 @@ const site = controlApp(
       }),
       watchRows: () => () => {},
       assign: () => "assigned",
+      policy: () => ({}),
+      findings: () => [{ code: "DUPLICATE_LAN", evidence: "9 packets", fix: "separate them" }],
     }),
     eavesdropperControl({
       ...silent,
@@ -59,7 +61,10 @@ test("a site is asked for health, findings, rows and counters", async () => {
     socket,
     roles: ["gateway", "eavesdropper"],
     faults: ["gateway: not linked to the Router"],
-    findings: [finding],
+    findings: [
+      { lan: "site", code: "DUPLICATE_LAN", evidence: "9 packets", fix: "separate them" },
+      finding,
+    ],
     rows: [{ site: "berlin", prefixes: ["192.0.2.0/24"] }],
     gateway: {
       tun: "fc0",

@@ -3,6 +3,8 @@ import type { Address } from "../../src/base/address.ts";
 import { limits } from "../../src/limits.ts";
 import { Gateway } from "../../src/role/gateway.ts";
 import type { SiteInterface } from "../../src/role/node.ts";
+import type { EdgePolicy } from "../../src/site/edge.ts";
+import { frameHeaderBytes, writeDataHeader } from "../../src/wire/frame.ts";
 import { siteNumber } from "../../src/wire/hello.ts";
 import type { MessageOf, SiteRow } from "../../src/wire/message.ts";
 import type { Want } from "../../src/wire/want.ts";
@@ -14,9 +16,12 @@ import {
   group2,
   lanMessage,
   own,
+  own2,
   packet,
   prefix,
   row,
+  rule,
+  rules,
 } from "../site/site.ts";
 import { effectsOf, FarEnd } from "./far-end.ts";
 
@@ -57,8 +62,8 @@ class Bench {
   readonly router: FarEnd;
   nowMs = 0;
 
-  constructor() {
-    this.gateway = new Gateway(options, this.site, 0);
+  constructor(policy: EdgePolicy = {}) {
+    this.gateway = new Gateway({ ...options, ...policy }, this.site, 0);
     this.gateway.onDeadline(0);
     expect(effectsOf(this.gateway)).toMatchObject([{ kind: "dial", tag: "router" }]);
     this.router = new FarEnd(this.gateway, 1, { kind: "router", name: "a", tag: "router" }, 0);
@@ -178,6 +183,62 @@ describe("between its site and the others", () => {
       "table-full",
     );
     expect(gateway.epoch).toBeUndefined();
+  });
+});
+
+describe("the site's policy", () => {
+  test("denied groups are not asked of the site, not stamped, and not emitted", () => {
+    const bench = new Bench({
+      policy: { ...rules("in", [`deny ${group2}`]), out: [rule(`deny ${group}`)] },
+    });
+    bench.at(limits.settlingMs);
+    const wants = [exclude(group), exclude(group2)];
+    bench.hearRow({ wants });
+    expect([...bench.site.wants.keys()]).toEqual([group2]);
+    bench.eavesdropper(2).tell(lanMessage({ full: true, wants }), bench.nowMs);
+    bench.at(bench.nowMs + limits.rowIntervalMs);
+    expect(bench.published().at(-1)?.wants).toEqual([exclude(group)]);
+    const captured = framed([packet(own, group)]);
+    bench.gateway.onCaptured(captured, captured.length, bench.nowMs);
+    expect(bench.gateway.ingress.drops.denied).toBe(1);
+    const arrived = framed([packet(foreign, group2)]);
+    bench.router.link.sendData(arrived, 0, arrived.length, 1);
+    bench.router.exchange(bench.nowMs);
+    expect(bench.site.emitted).toEqual([]);
+    expect(bench.gateway.egress.drops.denied).toBe(1);
+  });
+
+  test("a source beyond the cap is dropped from its second packet on at the latest", () => {
+    const bench = new Bench({ limits: { groups: 8, sources: 1 } }).at(1_000);
+    bench.hearRow({ wants: [exclude(group)] });
+    bench.gateway.assign({ term: 1, manager: "m" }, [{ flow: 5, channels: [{ group }] }], 0);
+    for (let i = 0; i < 5; i++) {
+      bench.at(1_000 + 100 * i);
+      const bytes = framed([packet(own, group), packet(own2, group)]);
+      bench.gateway.onCaptured(bytes, bytes.length, bench.nowMs);
+      bench.router.exchange(bench.nowMs);
+    }
+    expect(bench.published().at(-1)?.sends).toEqual([{ source: own, group }]);
+    expect(bench.gateway.ingress.drops.sourceCap).toBe(4);
+    expect(bench.gateway.ingress.counters.stamped).toBe(6);
+  });
+
+  test("a LAN that two sites share shows in the findings, with the other site's name", () => {
+    const bench = new Bench();
+    bench.hearRow({ prefixes: ["10.2.0.0/16"], wants: [exclude(group)] });
+    const bytes = framed([packet(foreign, group)]);
+    const returning = framed([packet(own, group)]);
+    writeDataHeader(returning, 0, returning.length - frameHeaderBytes, 5, siteNumber("b"), 0);
+    for (let i = 0; i < 3; i++) {
+      bench.gateway.onCaptured(bytes, bytes.length, bench.nowMs);
+      bench.router.link.sendData(returning, 0, returning.length, 1);
+      bench.router.exchange(bench.nowMs);
+      bench.at(bench.nowMs + limits.findingsIntervalMs);
+    }
+    const found = bench.gateway.findings(bench.nowMs);
+    expect(found.map(({ code }) => code)).toEqual(["DUPLICATE_LAN"]);
+    expect(found[0]?.evidence).toContain(`${foreign} of b`);
+    expect(found[0]?.evidence).toContain(`the last by b from ${own}`);
   });
 });
 

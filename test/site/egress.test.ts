@@ -1,8 +1,9 @@
 import { describe, expect, test } from "bun:test";
-import { type Address, address } from "../../src/base/address.ts";
+import { type Address, address, ipv4Of } from "../../src/base/address.ts";
 import { Egress } from "../../src/site/egress.ts";
 import { SiteMembership } from "../../src/site/membership.ts";
 import { Ownership } from "../../src/site/ownership.ts";
+import { Policy } from "../../src/site/policy.ts";
 import {
   exclude,
   foreign,
@@ -11,9 +12,11 @@ import {
   group2,
   include,
   lanMessage,
+  openPolicy,
   own,
   packet,
   prefix,
+  rules,
   ssm,
 } from "./site.ts";
 
@@ -26,8 +29,9 @@ class Edge {
   readonly masks: number[] = [];
   readonly packets: Uint8Array[] = [];
 
-  constructor(lans: readonly string[] = ["eth1", "eth2"]) {
-    this.egress = new Egress(new Ownership([prefix]), this.membership, lans);
+  constructor(lans: readonly string[] = ["eth1", "eth2"], policy = openPolicy) {
+    const { membership } = this;
+    this.egress = new Egress({ ownership: new Ownership([prefix]), policy, membership, lans });
   }
 
   tell(lan: string, news: Parameters<typeof lanMessage>[0]): this {
@@ -142,9 +146,27 @@ describe("what never comes out", () => {
       scope: 0,
       martian: 0,
       ownSource: 0,
+      denied: 0,
       noMember: 0,
       [cause]: 1,
     });
+  });
+});
+
+describe("the site's policy", () => {
+  test("keeps out what it denies, also while settling", () => {
+    const policy = new Policy(rules("in", [`deny ${group} from ${other}`, `deny ${group2}`]));
+    const edge = new Edge(["eth1"], policy);
+    const all = [packet(foreign, group), packet(other, group), packet(foreign, group2)];
+    edge.frames(...all);
+    edge.tell("eth1", { wants: [exclude(group), exclude(group2)] }).frames(...all);
+    expect(edge.packets).toEqual([packet(foreign, group), packet(foreign, group)]);
+    expect(edge.egress.drops.denied).toBe(4);
+  });
+
+  test("a packet of ours that comes back is named", () => {
+    const edge = new Edge().frames(packet(own, group));
+    expect(edge.egress.returned).toEqual({ source: ipv4Of(own), group: ipv4Of(group), site: 0 });
   });
 });
 

@@ -1,10 +1,13 @@
 import { describe, expect, test } from "bun:test";
 import fc from "fast-check";
-import { address } from "../../src/base/address.ts";
+import { address, ipv4Address } from "../../src/base/address.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { limits } from "../../src/limits.ts";
+import { Claims } from "../../src/site/claims.ts";
 import { Ingress } from "../../src/site/ingress.ts";
 import { Ownership } from "../../src/site/ownership.ts";
+import { Policy } from "../../src/site/policy.ts";
+import { RateLimit, type Rates } from "../../src/site/rate-limit.ts";
 import { RemoteWants } from "../../src/site/remote.ts";
 import {
   frameFlowId,
@@ -22,22 +25,34 @@ import {
   group,
   group2,
   include,
+  openPolicy,
   own,
   own2,
   packet,
   prefix,
   row,
+  rules,
   ssm,
 } from "./site.ts";
 
 type Sent = { readonly flow: number; readonly sequence: number; readonly packet: Uint8Array };
 
 class Edge {
-  readonly remote = new RemoteWants();
-  readonly ingress = new Ingress(77, new Ownership([prefix]), this.remote);
+  readonly claims = new Claims();
+  readonly remote: RemoteWants;
+  readonly ingress: Ingress;
   readonly sent: Sent[] = [];
   nowMs = 0;
   readonly runs: number[] = [];
+
+  constructor(policy = openPolicy, rates?: Rates) {
+    const { claims } = this;
+    const ownership = new Ownership([prefix]);
+    const remote = new RemoteWants(policy);
+    const rateLimit = rates && new RateLimit(rates);
+    this.remote = remote;
+    this.ingress = new Ingress(77, { ownership, claims, policy, remote, rateLimit });
+  }
 
   want(...wants: Want[]): this {
     this.remote.onRows([row("b", { wants })]);
@@ -103,8 +118,12 @@ describe("who may enter", () => {
     expect(edge.ingress.drops).toEqual({
       notIpv4: 0,
       scope: 0,
+      foreignSource: 0,
       notOwned: 0,
+      denied: 0,
       unwanted: 0,
+      sourceCap: 0,
+      rateLimit: 0,
       holdFull: 0,
       holdExpired: 0,
       [cause]: 1,
@@ -137,6 +156,68 @@ describe("who may enter", () => {
     edge.packets(some);
     expect(edge.sent.map((sent) => sent.packet)).toEqual(some);
     expect(edge.ingress.flowCounters()).toEqual([{ flow: 5, packets: 4, bytes: 2_261 }]);
+  });
+});
+
+describe("the site's policy", () => {
+  test("denied channels are counted before anybody's wants", () => {
+    const edge = new Edge(new Policy(rules("out", [`deny ${group} from ${own}`])));
+    edge.want(exclude(group)).assign(any(5));
+    edge.packets([packet(own, group), packet(own2, group), packet(own, group2)]);
+    expect(edge.sent.map((sent) => sent.packet)).toEqual([packet(own2, group)]);
+    expect(edge.ingress.drops).toMatchObject({ denied: 1, unwanted: 1 });
+  });
+
+  test("rules for what comes in say nothing about what goes out", () => {
+    const edge = new Edge(new Policy(rules("in", [`deny ${group}`])));
+    edge
+      .want(exclude(group))
+      .assign(any(5))
+      .packets([packet(own, group)]);
+    expect(edge.flows()).toEqual([5]);
+  });
+
+  test("a source of another site is told from one of nobody", () => {
+    const edge = new Edge().want(exclude(group));
+    edge.claims.onRows([{ site: "b", prefixes: ["10.2.0.0/16"] }]);
+    edge.packets([packet(foreign, group), packet(address("10.3.0.1"), group)]);
+    expect(edge.ingress.drops).toMatchObject({ foreignSource: 1, notOwned: 1 });
+    expect(ipv4Address(edge.ingress.strangers.foreign.source)).toBe(foreign);
+    expect(ipv4Address(edge.ingress.strangers.notOwned.source)).toBe(address("10.3.0.1"));
+  });
+
+  test("channels beyond the site's bound are dropped, and show themselves again", () => {
+    const edge = new Edge().want(exclude(group)).assign(any(5));
+    edge.ingress.onRefused(new Map([[`${own2} ${group}`, {}]]));
+    edge.packets([packet(own, group), packet(own2, group)]);
+    expect(edge.flows()).toEqual([5]);
+    expect(edge.ingress.drops.sourceCap).toBe(1);
+    expect(edge.ingress.takeSeen()).toHaveLength(2);
+    edge.ingress.onRefused(new Map());
+    edge.packets([packet(own2, group)]);
+    expect(edge.flows()).toEqual([5, 5]);
+  });
+});
+
+describe("rate limits", () => {
+  test("charge what leaves or waits, and nothing else", () => {
+    const edge = new Edge(openPolicy, { packetsPerSecond: 10 }).want(exclude(group), exclude(ssm));
+    edge.assign(any(5));
+    const unwanted = Array.from({ length: 50 }, () => packet(own, group2));
+    edge.packets(unwanted).packets([packet(own, group), packet(own, group), packet(own, group)]);
+    expect(edge.flows()).toEqual([5, 5]);
+    expect(edge.ingress.drops).toMatchObject({ unwanted: 50, rateLimit: 1 });
+    edge.packets([packet(own, group), packet(own, group)], 100);
+    expect(edge.flows()).toEqual([5, 5, 5]);
+    expect(edge.ingress.drops.rateLimit).toBe(2);
+  });
+
+  test("held packets are charged when they come, not when they leave", () => {
+    const edge = new Edge(openPolicy, { packetsPerSecond: 10 }).want(exclude(group));
+    edge.packets([packet(own, group), packet(own, group), packet(own, group)]);
+    expect(edge.ingress.drops.rateLimit).toBe(1);
+    edge.assign(any(5));
+    expect(edge.flows()).toEqual([5, 5]);
   });
 });
 
