@@ -46,7 +46,7 @@ const name = v.pipe(
 
 const interfaceName = v.pipe(
   v.string("must be the name of a network interface, such as eth0"),
-  v.regex(/^[^\s/]{1,15}$/, "must be the name of a network interface, such as eth0"),
+  v.regex(/^[a-zA-Z0-9._:@-]{1,15}$/, "must be the name of a network interface, such as eth0"),
 );
 
 const endpointRule = "must be address:port, such as 192.0.2.1:7800 or [2001:db8::1]:7800";
@@ -74,10 +74,16 @@ const groupPrefix = v.pipe(
 
 const httpUrl = v.pipe(
   v.string("must be http://address:port"),
-  v.regex(/^http:\/\/[^/\s]+$/, "must be http://address:port without a path"),
+  v.check(
+    (text) => text.startsWith("http://") && parseEndpoint(text.slice(7)) !== undefined,
+    "must be http://address:port without a path",
+  ),
 );
 
 const filePath = v.pipe(v.string("must be a path"), v.minLength(1, "must not be empty"));
+
+/** Linux: the path of a Unix socket has at most 107 bytes. */
+const socketPath = v.pipe(filePath, v.maxBytes(107, "must have at most 107 bytes"));
 
 export const siteInterfaceKinds = ["routed", "routed-external", "bridged"] as const;
 
@@ -85,13 +91,16 @@ export const almrpNames = ["star", "mst"] as const;
 
 const almrp = v.picklist(almrpNames, `must be one of ${almrpNames.join(", ")}`);
 
-const tableRule = `must be "auto" or the number of a table from 1 to ${2 ** 31}`;
+/** The kernel writes the number into a name of limited length. */
+const tableMax = 999_999_999;
+
+const tableRule = `must be "auto" or the number of a table from 1 to ${tableMax}`;
 
 const tableNumber = v.pipe(
   v.number(tableRule),
   v.integer(tableRule),
   v.minValue(1, tableRule),
-  v.maxValue(2 ** 31, tableRule),
+  v.maxValue(tableMax, tableRule),
 );
 
 const tunnelAddress = v.pipe(
@@ -293,7 +302,7 @@ const token = v.pipe(
 
 const ControlConfig = v.pipe(
   section({
-    socket: v.optional(key("Unix socket; /run/fastcast/ROLE.sock when left out.", filePath)),
+    socket: v.optional(key("Unix socket; /run/fastcast/ROLE.sock when left out.", socketPath)),
     listen: v.optional(
       key("A TCP endpoint as well; beyond loopback it needs control.token.", endpoint),
     ),
@@ -324,6 +333,7 @@ export const Config = section({
       v.pipe(
         v.string("must be a zone path, such as /eu/berlin"),
         v.regex(/^(\/[a-z0-9-]+)+$/, "must be a zone path, such as /eu/berlin"),
+        v.maxLength(256, "must have at most 256 characters"),
       ),
     ),
   ),
@@ -347,53 +357,7 @@ export const Config = section({
 
 export type Config = v.InferOutput<typeof Config>;
 
-/** What a role misses in a configuration that is correct in itself; `path` names the key. */
-export type RoleFault = { readonly path: readonly string[]; readonly message: string };
-
-/** Everything that `role` needs and the configuration does not say; empty when it can start. */
-export function roleFaults(role: RoleName, config: Config): RoleFault[] {
-  const { router, control, manager } = config;
-  const faults: RoleFault[] = [];
-  const need = (isMet: boolean, dotted: string, message: string): void => {
-    if (!isMet) faults.push({ path: dotted.split("."), message });
-  };
-  const [inSite, onLan] = [role !== "manager", role !== "manager" && role !== "router"];
-  const accepts = role === "site" || role === "router";
-  need(!inSite || config.site !== undefined, "site", `a ${role} needs its site's name`);
-  need(
-    !onLan || config.lans.length > 0,
-    "lans",
-    `a ${role} needs at least one LAN: list the interface of each, such as [eth1]`,
-  );
-  need(
-    !accepts || router.advertise !== undefined || !isAnyAddress(router.listen),
-    "router.advertise",
-    `is needed because router.listen is ${router.listen}: the address:port that other sites dial`,
-  );
-  need(
-    router.advertise === undefined || !isAnyAddress(router.advertise),
-    "router.advertise",
-    "must be the address that other sites dial, not one that means every address",
-  );
-  need(
-    !inSite ||
-      control.listen === undefined ||
-      control.advertise !== undefined ||
-      !isAnyAddress(control.listen),
-    "control.advertise",
-    `is needed because control.listen is ${control.listen}: the address:port a Manager calls`,
-  );
-  need(
-    role !== "manager" || manager.contacts.length > 0,
-    "manager.contacts",
-    "a manager needs the control endpoint of a Gateway, such as http://192.0.2.1:7880",
-  );
-  return faults;
-}
-
 const hostOf = (text: string): string => parseEndpoint(text)?.host ?? "";
-
-const isAnyAddress = (text: string): boolean => ["0.0.0.0", "::"].includes(hostOf(text));
 
 const isLoopback = (text: string): boolean =>
   hostOf(text) === "::1" || hostOf(text).startsWith("127.");

@@ -92,6 +92,8 @@ export const limits = {
   redialMaxMs: 5_000,
   linkQueueBytes: 8 * 1024 * 1024,
   linkControlBytes: 1024 * 1024,
+  /** What messages that can wait leave free in the control lane. */
+  linkControlReserveBytes: 256 * 1024,
   writeBytesMax: 64 * 1024,
   unsentBytesMax: 128 * 1024,
   entriesMax: 65_536,
@@ -121,7 +123,6 @@ export const limits = {
 
   // Control endpoints.
   bodyBytesMax: 1024 * 1024,
-  controlConnectionsMax: 64,
   longPollMs: 25_000,
 } as const;
 
@@ -162,6 +163,11 @@ assert(limits.redialMinMs < limits.redialMaxMs, "redial times out of order");
 assert(limits.packetBytesMax <= limits.framePayloadBytesMax, "a packet must fit a frame");
 assert(limits.frameBatchBytes >= 2 * limits.framePayloadBytesMax, "a batch holds two frames");
 assert(limits.linkQueueBytes >= 2 * limits.frameBatchBytes, "a queue holds two batches");
+assert(
+  limits.linkControlReserveBytes >= 2 * limits.messageBytesMax &&
+    limits.linkControlReserveBytes <= limits.linkControlBytes / 2,
+  "the reserve takes a message, and leaves room for others",
+);
 assert(limits.linkControlBytes >= 4 * limits.framePayloadBytesMax, "control lane: four messages");
 assert(limits.linkWaitMs < limits.ingressHoldMs, "the ingress holds until links were waited for");
 assert(limits.rowBytesMax < limits.messageBytesMax, "a row must fit a message");

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
-import { Config, type RoleName, roleFaults, roleNames } from "../src/config.ts";
+import { roleFaults } from "../cmd/role-needs.ts";
+import { Config, type RoleName, roleNames } from "../src/config.ts";
 import { limits } from "../src/limits.ts";
 
 const faultsOf = (value: unknown): string[] =>

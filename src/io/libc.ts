@@ -82,6 +82,7 @@ const names: Record<number, string> = {
   17: "EEXIST",
   19: "ENODEV",
   22: "EINVAL",
+  77: "EBADFD",
   90: "EMSGSIZE",
   92: "ENOPROTOOPT",
   98: "EADDRINUSE",

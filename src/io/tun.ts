@@ -7,6 +7,7 @@ import { limits } from "../limits.ts";
 import { frameHeaderBytes, writeDataHeader } from "../wire/frame.ts";
 import {
   block,
+  EAGAIN,
   errno,
   errnoName,
   interfaceIndex,
@@ -67,12 +68,20 @@ export class Tun {
     while (packets < limits.packetsPerTurnMax && length <= last) {
       const at = length + frameHeaderBytes;
       const count = Number(libc().read(this.descriptor, base + at, limits.packetBytesMax));
+      if (count < 0 && errno() !== EAGAIN) this.#gone();
       if (count <= 0) break;
       writeDataHeader(bytes, length, count, 0, 0, 0);
       length = at + count;
       packets++;
     }
     return { bytes, length, packets };
+  }
+
+  /** A descriptor that is always readable and never gives a packet would keep a core busy. */
+  #gone(): never {
+    const code = errnoName(errno());
+    const remedy = "Somebody removed it: start the role again, which makes it anew.";
+    throw new SystemError(`the tunnel interface ${this.name} is gone`, code, remedy);
   }
 
   close(): void {

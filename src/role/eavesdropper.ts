@@ -24,7 +24,7 @@ import { type Sender, Senders } from "../lan/senders.ts";
 import { limits } from "../limits.ts";
 import { type IgmpPacket, parseIgmp } from "../wire/igmp.ts";
 import { writeQuery } from "../wire/igmp-write.ts";
-import { encodeMessage, type LanSender } from "../wire/message.ts";
+import { encodeMessage, type LanSender, type MessageOf } from "../wire/message.ts";
 import { parseMrd, writeMrd } from "../wire/mrd.ts";
 import type { Want } from "../wire/want.ts";
 import type { Effect, LanVoice, Node, Port } from "./node.ts";
@@ -58,6 +58,7 @@ export class Eavesdropper implements Node, LinkOwner {
   readonly #prng: Prng;
   readonly #effects = new Ring<Effect>(limits.effectsMax);
   readonly #packet = new Uint8Array(limits.packetBytesMax);
+  readonly #waiting: MessageOf<"lan">[] = [];
   #link: Link | undefined;
   #dialMs: number;
   #ratesMs: number;
@@ -334,12 +335,22 @@ export class Eavesdropper implements Node, LinkOwner {
     }
   }
 
-  /** Tells the Gateway, in messages of bounded size; `full` makes the first one a new beginning. */
+  /** Tells the Gateway; `full` is a new beginning, which makes void what still waits. */
   #tell(news: LanNews, full = false): void {
     if (this.#link?.isUp !== true) return;
-    for (const message of lanMessages(news, full)) {
-      this.#link.sendMessage(0, encodeMessage(message));
+    if (full) this.#waiting.length = 0;
+    this.#waiting.push(...lanMessages(news, full));
+    this.#send();
+  }
+
+  /** A large snapshot goes as the connection takes it; the rest waits for the next fact. */
+  #send(): void {
+    const link = this.#link;
+    if (link?.isUp !== true) return;
+    while (this.#waiting.length > 0 && link.hasRoom) {
+      link.sendMessage(0, encodeMessage(this.#waiting.shift() as MessageOf<"lan">));
     }
+    if (this.#waiting.length > limits.effectsMax) link.close("the Gateway takes too little");
   }
 
   #checkLink(): void {

@@ -36,6 +36,9 @@ export type FlowsOutcome = "assigned" | "stale-epoch" | "table-full";
 
 const routerTag = "router";
 
+/** With the longest names a message of so many sites is well within its bound. */
+const neighboursPerMessage = 300;
+
 export class Gateway implements Node, LinkOwner {
   readonly counters: Record<string, number> = { messagesRefused: 0, routerLinkDrops: 0 };
   readonly rows: Rows;
@@ -297,7 +300,10 @@ export class Gateway implements Node, LinkOwner {
       this.#changesSeen = this.rows.changes;
       this.#onRowsChanged();
     }
-    for (let effect = this.rows.takeEffect(); effect; effect = this.rows.takeEffect()) {
+    // What finds no room waits for the next fact: heartbeats alone bring two each second.
+    while (this.#router?.hasRoom !== false) {
+      const effect = this.rows.takeEffect();
+      if (!effect) return;
       this.#router?.sendMessage(effect.to, encodeMessage(effect.message));
     }
   }
@@ -328,7 +334,14 @@ export class Gateway implements Node, LinkOwner {
     const text = JSON.stringify(sites);
     if (text === this.#neighboursTold) return;
     this.#neighboursTold = text;
-    this.#router.sendMessage(0, encodeMessage({ kind: "neighbours", sites }));
+    // The list begins anew also when it is empty.
+    let from = 0;
+    do {
+      const part = sites.slice(from, from + neighboursPerMessage);
+      const message = { kind: "neighbours", full: from === 0, sites: part } as const;
+      this.#router.sendMessage(0, encodeMessage(message));
+      from += neighboursPerMessage;
+    } while (from < sites.length);
   }
 
   #checkClosed(link: Link, nowMs: number): void {

@@ -22,8 +22,11 @@ export type Effect =
   | { readonly kind: "log"; readonly level: "info" | "warning"; readonly text: string };
 
 export interface Node {
-  /** A connection stands: one that this node dialled (`tag`), or one it accepted (no tag). */
-  onConnected(port: Port, tag: string | undefined, nowMs: number): void;
+  /**
+   * A connection stands: one that this node dialled (`tag`), or one it accepted (no tag). A pipe
+   * comes from a role of the same process.
+   */
+  onConnected(port: Port, tag: string | undefined, nowMs: number, isPipe?: boolean): void;
   onDialFailed(tag: string, nowMs: number): void;
   onBytes(port: Port, bytes: Uint8Array, nowMs: number): void;
   /** The connection is gone; nothing more comes or goes on it. */

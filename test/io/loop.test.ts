@@ -52,7 +52,10 @@ class FakeNode implements Node {
 
 function pair(): { loop: Loop; a: FakeNode; b: FakeNode; logs: string[] } {
   const logs: string[] = [];
-  const loop = new Loop((level, role, text) => logs.push(`${level} ${role} ${text}`));
+  const fatal = (error: unknown): never => {
+    throw error;
+  };
+  const loop = new Loop((level, role, text) => logs.push(`${level} ${role} ${text}`), fatal);
   const [a, b] = [new FakeNode(), new FakeNode()];
   loop.add("a", a);
   loop.add("b", b);

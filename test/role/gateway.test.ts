@@ -128,6 +128,7 @@ describe("between its site and the others", () => {
     expect([...bench.site.wants.values()]).toEqual([exclude(group)]);
     expect(bench.router.messages.at(-1)?.message).toEqual({
       kind: "neighbours",
+      full: true,
       sites: [{ site: "b", endpoint: "192.0.2.1:7800" }],
     });
     bench.hearRow({ sequence: 2, wants: [exclude(group2)] });
