@@ -132,3 +132,16 @@ test("after its end the loop tells nothing", () => {
   expect(a.facts).toEqual([]);
   expect(closed).toBe(1);
 });
+
+test("what a fact throws is fatal, and never swallowed by whoever told it", () => {
+  const fatal: unknown[] = [];
+  const loop = new Loop(
+    () => undefined,
+    (error) => fatal.push(error),
+  );
+  const broken = new Error("broken invariant");
+  loop.fact(() => {
+    throw broken;
+  });
+  expect(fatal).toEqual([broken]);
+});

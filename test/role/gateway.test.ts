@@ -1,12 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import type { Address } from "../../src/base/address.ts";
+import { type Address, address } from "../../src/base/address.ts";
 import { limits } from "../../src/limits.ts";
 import { Gateway } from "../../src/role/gateway.ts";
 import type { SiteInterface } from "../../src/role/node.ts";
 import type { EdgePolicy } from "../../src/site/edge.ts";
 import { frameHeaderBytes, writeDataHeader } from "../../src/wire/frame.ts";
 import { siteNumber } from "../../src/wire/hello.ts";
-import type { MessageOf, SiteRow } from "../../src/wire/message.ts";
+import { encodeMessage, type MessageOf, type SiteRow } from "../../src/wire/message.ts";
 import type { Want } from "../../src/wire/want.ts";
 import {
   exclude,
@@ -295,4 +295,53 @@ test("without its Router it drops and counts, and dials again", () => {
   effectsOf(bench.gateway);
   bench.gateway.onDeadline(100 + 4 * limits.redialMinMs);
   expect(effectsOf(bench.gateway)).toMatchObject([{ kind: "dial", tag: "router" }]);
+});
+
+describe("very many sites", () => {
+  test("are told to the Router in parts, which begin anew each time", () => {
+    const bench = new Bench().at(100);
+    const longest = "x".repeat(limits.siteNameBytesMax - 4);
+    const sites = Array.from(
+      { length: 2_000 },
+      (_, i) => `${longest}${String(i).padStart(4, "0")}`,
+    );
+    const rows = sites.map((site) => row(site, {}));
+    for (let from = 0; from < rows.length; from += 100) {
+      const part = rows.slice(from, from + 100);
+      bench.router.tell({ kind: "rows", rows: part }, bench.nowMs, siteNumber("b"));
+    }
+    const lists = bench.router.messages.flatMap(({ message }) =>
+      message.kind === "neighbours" ? [message] : [],
+    );
+    const begin = lists.findLastIndex(({ full }) => full);
+    const last = lists.slice(begin).flatMap((list) => list.sites.map(({ site }) => site));
+    expect(last).toEqual(sites);
+  });
+
+  test("do not cut the Router's link with their rows: what finds no room waits", () => {
+    const bench = new Bench().at(100);
+    const wants = Array.from({ length: 3_000 }, (_, i) =>
+      exclude(address(`239.193.${i >> 8}.${i & 255}`)),
+    );
+    for (let i = 0; i < 30; i++) {
+      const message: MessageOf<"rows"> = { kind: "rows", rows: [row(`s${i}`, { wants })] };
+      bench.router.tell(message, bench.nowMs, siteNumber("b"));
+    }
+    const before = bench.router.messages.length;
+    // A neighbour that knows nothing yet asks, while nothing leaves.
+    const stuck = bench.gateway.outbox(1);
+    bench.router.link.sendNeighbour(siteNumber("c"), true, "c");
+    const digest: MessageOf<"digest"> = { kind: "digest", reply: false, rows: [] };
+    bench.router.link.sendMessage(siteNumber("c"), encodeMessage(digest));
+    bench.router.link.outbox.drain((memory, offset, length) => {
+      bench.gateway.onBytes(1, memory.slice(offset, offset + length), bench.nowMs);
+      return length;
+    });
+    expect(bench.gateway.routerLinked).toBe(true);
+    expect(stuck?.controlFreeBytes).toBeGreaterThan(0);
+    for (let nowMs = 200; nowMs < 1_800; nowMs += 100) bench.at(nowMs).router.exchange(nowMs);
+    const told = bench.router.messages.slice(before).filter(({ site }) => site === siteNumber("c"));
+    const rows = told.flatMap(({ message }) => (message.kind === "rows" ? message.rows : []));
+    expect(new Set(rows.map(({ site }) => site)).size).toBeGreaterThanOrEqual(30);
+  });
 });

@@ -264,6 +264,15 @@ test("callers that never greet are bounded, and leave room again after 5 s", () 
   expect(a.counters.linksRefused).toBe(50);
 });
 
+test("a Gateway from outside is not welcome where the site's own runs inside", () => {
+  const world = new RouterWorld(8);
+  const router = world.router("a", [], { gatewayInside: true });
+  const gateway = gatewayOf(world, router);
+  world.run(500);
+  expect(gateway.told.at(-1)).toContain("runs in the same process");
+  expect(router.links(world.nowMs)).toEqual([]);
+});
+
 describe("a Gateway", () => {
   test("that links late gets the neighbours it missed, and then what changes", () => {
     const world = new RouterWorld(3);
@@ -370,7 +379,8 @@ describe("a Gateway", () => {
     expect(linked.find(({ kind }) => kind === "gateway")?.counters.messagesShed).toBe(30 - fit);
     world.run(limits.linkSilenceMs);
     expect(a.links(world.nowMs).map(({ site }) => site)).toEqual(["b"]);
-    expect(world.logs).toContain("gateway a is gone: silent");
+    // It hears nothing either, since it does not read, and closes first.
+    expect(world.logs).toContain("gateway a is gone: peer: silent");
   });
 });
 
