@@ -27,14 +27,33 @@ router:
   #router: 127.0.0.1:7800
   # Where Eavesdroppers on other hosts report.
   #listen: 127.0.0.1:7801
-  # How the Gateway touches its site; routed is the only kind in this version.
+  # How the Gateway touches its site: routed; bridged, which needs no multicast routing in the
+  # kernel; or routed-external where pimd or FRR routes.
   #interface: routed
   # Name of the tunnel interface that the Gateway creates.
   #tun: fc0
+  # For routed-external: the tunnel's address, that of the site's multicast router.
+  #tun_address: 192.0.0.1
   # Kernel multicast routing table: auto, or a number to take that private table.
   #mroute_table: auto
   # Source prefixes of the site besides those of its interfaces.
   #prefixes: [10.1.0.0/24]
+  # What may leave to other sites, and what may come in: the first rule that matches decides.
+  #policy:
+    #out:
+      #- allow: 233.252.0.0/24 from 10.1.0.0/24
+      #- deny: 233.252.0.0/24
+    #in:
+      #- deny: 239.192.7.0/24
+    # For what no rule matches.
+    #default: allow
+  # How much may enter, and how many groups and sources may be published.
+  #limits:
+    #packets_per_second: 100000
+    #bits_per_second: 500000000
+    #group_bits_per_second: 50000000
+    #groups: 8192
+    #sources: 8192
 
 #eavesdropper:
   # The Gateway of this site, for an Eavesdropper that runs by itself.

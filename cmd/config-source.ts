@@ -4,10 +4,11 @@
  * the place where the user wrote it.
  */
 import * as v from "valibot";
-import { Config, type RoleName, roleFaults } from "../src/config.ts";
+import { Config, type RoleName } from "../src/config.ts";
 import { type ConfigFile, type Path, readConfigFile } from "./config-file.ts";
 import { closest, type ConfigKey, configKeys, keyOf, siblings } from "./config-keys.ts";
 import { CommandError, exitStatus } from "./exit.ts";
+import { roleFaults } from "./role-needs.ts";
 
 /** Values of flags by dotted key. */
 export type Flags = Readonly<Record<string, string | readonly string[]>>;

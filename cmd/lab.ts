@@ -29,6 +29,7 @@ type UpFlags = Named &
     readonly separate?: true;
     readonly roles: boolean;
     readonly almrp: LabOptions["almrp"];
+    readonly interface: "routed" | "bridged";
     readonly wan?: LabOptions["wan"];
     readonly force?: true;
   };
@@ -88,6 +89,11 @@ function addUp(lab: Command): void {
         .default("star"),
     )
     .addOption(
+      new Option("--interface <kind>", "how Gateways touch their sites")
+        .choices(["routed", "bridged"])
+        .default("routed"),
+    )
+    .addOption(
       new Option("--wan <kind>", "bridge, or emulated with delay, loss and rate").choices([
         "bridge",
         "emulated",
@@ -110,6 +116,7 @@ async function makeLab(flags: UpFlags): Promise<void> {
     separate: flags.separate === true,
     roles: flags.roles,
     almrp: flags.almrp,
+    interface: flags.interface,
     wan: flags.wan ?? (shape.isShaped ? "emulated" : "bridge"),
     perPacket: shape.perPacket,
   };

@@ -26,7 +26,10 @@ export function openManager({ config, loop, log }: Opening): RoleControl {
   shell.turn();
   loop.onStop(() => shell.stop());
   return managerControl({
-    health: () => (manager.readsFrom ? "ok" : "no Gateway tells the rows of the sites"),
+    health: () => {
+      if (manager.readsFrom) return "ok";
+      return `no Gateway tells the rows of the sites (${manager.trouble ?? "not asked yet"})`;
+    },
     status: () => ({
       epoch: manager.epoch,
       readsFrom: manager.readsFrom,

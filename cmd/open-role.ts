@@ -47,7 +47,8 @@ const openers: Record<RoleName, Open> = {
 /** Runs the role until it is told to end. Throws `CommandError`. */
 export async function openRole(role: RoleName, config: Config): Promise<void> {
   const log: Log = (level, who, text) => console.error(`${level}: ${who}: ${text}`);
-  const loop = new Loop(log);
+  const fatal = (error: unknown): void => end(role, error);
+  const loop = new Loop(log, fatal);
   const poller = new Poller(Bun.main);
   const opening: Opening = {
     config,
@@ -59,11 +60,8 @@ export async function openRole(role: RoleName, config: Config): Promise<void> {
     control: config.control.advertise ?? config.control.listen ?? "",
     pipes: role === "site",
   };
-  // A broken invariant ends the process: whoever started it starts it anew.
-  process.once("uncaughtException", (error) => {
-    console.error(`fastcast: ${role}: this is a defect of FastCast, please report it:`, error);
-    process.exit(exitStatus.failed);
-  });
+  process.on("uncaughtException", fatal);
+  process.on("unhandledRejection", fatal);
   try {
     await awaitAddresses(config.lans, limits.interfaceWaitMs);
     const roles = openers[role](opening);
@@ -101,6 +99,13 @@ export const prefixesOf = (texts: readonly string[]): Prefix[] =>
   texts.flatMap((text) => parsePrefix(text) ?? []);
 
 export const seed = (): number => randomInt(2 ** 32);
+
+/** A broken invariant, or an interface that is gone: whoever started the role starts it anew. */
+function end(role: RoleName, error: unknown): void {
+  if (error instanceof SystemError) console.error(`fastcast: ${role}: ${error.message}`);
+  else console.error(`fastcast: ${role}: this is a defect of FastCast, please report it:`, error);
+  process.exit(exitStatus.failed);
+}
 
 function ended(): Promise<void> {
   return new Promise((resolve) => {

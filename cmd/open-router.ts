@@ -4,7 +4,14 @@ import { type LinkView, Router } from "../src/role/router.ts";
 import { type Opening, seed } from "./open-role.ts";
 
 /** Opens the Router: its listener for links. */
-export function openRouter({ config, site, loop, incarnation, control }: Opening): RoleControl {
+export function openRouter({
+  config,
+  site,
+  loop,
+  incarnation,
+  control,
+  pipes,
+}: Opening): RoleControl {
   const { listen, advertise, contacts } = config.router;
   const options = {
     fabric: config.fabric,
@@ -12,6 +19,7 @@ export function openRouter({ config, site, loop, incarnation, control }: Opening
     incarnation,
     contacts,
     advertise: { endpoint: advertise ?? listen, control },
+    gatewayInside: pipes,
     seed: seed(),
   };
   const router = new Router(options, loop.nowMs);

@@ -18,6 +18,7 @@ const commands: Readonly<Record<string, () => Promise<AddCommands>>> = {
   gateway: roles,
   eavesdropper: roles,
   manager: roles,
+  doctor: async () => (await import("./doctor.ts")).addDoctor,
   demo: async () => (await import("./demo.ts")).addDemo,
   config: async () => (await import("./config.ts")).addConfig,
   lab: async () => (await import("./lab.ts")).addLab,
@@ -30,6 +31,7 @@ First five minutes:
   fastcast demo                                  see it work on this machine (Linux, root)
   fastcast config init > fastcast.yaml           write a commented configuration
   fastcast config check fastcast.yaml --role site
+  fastcast doctor --config fastcast.yaml         find what would keep it from working here
   fastcast site --config fastcast.yaml           run a whole small site in one process
   fastcast manager --config manager.yaml         run the Manager, once per fabric`;
 

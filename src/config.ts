@@ -5,8 +5,15 @@
  * `roleFaults` says what it misses. The description of a key is also the help of its flag.
  */
 import * as v from "valibot";
-import { isMulticast, parseAddress, parseEndpoint, parsePrefix } from "./base/address.ts";
+import {
+  ipv4Number,
+  isMulticast,
+  parseAddress,
+  parseEndpoint,
+  parsePrefix,
+} from "./base/address.ts";
 import { limits } from "./limits.ts";
+import { parseRule, ruleForm, type Verdict } from "./wire/policy-rule.ts";
 
 export const roleNames = ["site", "router", "gateway", "eavesdropper", "manager"] as const;
 
@@ -39,7 +46,7 @@ const name = v.pipe(
 
 const interfaceName = v.pipe(
   v.string("must be the name of a network interface, such as eth0"),
-  v.regex(/^[^\s/]{1,15}$/, "must be the name of a network interface, such as eth0"),
+  v.regex(/^[a-zA-Z0-9._:@-]{1,15}$/, "must be the name of a network interface, such as eth0"),
 );
 
 const endpointRule = "must be address:port, such as 192.0.2.1:7800 or [2001:db8::1]:7800";
@@ -67,22 +74,41 @@ const groupPrefix = v.pipe(
 
 const httpUrl = v.pipe(
   v.string("must be http://address:port"),
-  v.regex(/^http:\/\/[^/\s]+$/, "must be http://address:port without a path"),
+  v.check(
+    (text) => text.startsWith("http://") && parseEndpoint(text.slice(7)) !== undefined,
+    "must be http://address:port without a path",
+  ),
 );
 
 const filePath = v.pipe(v.string("must be a path"), v.minLength(1, "must not be empty"));
+
+/** Linux: the path of a Unix socket has at most 107 bytes. */
+const socketPath = v.pipe(filePath, v.maxBytes(107, "must have at most 107 bytes"));
+
+export const siteInterfaceKinds = ["routed", "routed-external", "bridged"] as const;
 
 export const almrpNames = ["star", "mst"] as const;
 
 const almrp = v.picklist(almrpNames, `must be one of ${almrpNames.join(", ")}`);
 
-const tableRule = `must be "auto" or the number of a table from 1 to ${2 ** 31}`;
+/** The kernel writes the number into a name of limited length. */
+const tableMax = 999_999_999;
+
+const tableRule = `must be "auto" or the number of a table from 1 to ${tableMax}`;
 
 const tableNumber = v.pipe(
   v.number(tableRule),
   v.integer(tableRule),
   v.minValue(1, tableRule),
-  v.maxValue(2 ** 31, tableRule),
+  v.maxValue(tableMax, tableRule),
+);
+
+const tunnelAddress = v.pipe(
+  v.string("must be an IPv4 address, such as 192.0.0.1"),
+  v.check((text) => {
+    const host = ipv4Number(text);
+    return host !== undefined && (host & 3) % 3 !== 0;
+  }, "must be an IPv4 address that is one of the two hosts of its /30, such as 192.0.0.1"),
 );
 
 const isUnique = (items: readonly string[]): boolean => new Set(items).size === items.length;
@@ -119,6 +145,76 @@ const RouterConfig = section({
   ),
 });
 
+const ruleText = (verdict: Verdict) =>
+  v.pipe(
+    v.string(ruleForm),
+    v.check(
+      (text) => typeof parseRule(verdict, text) !== "string",
+      ({ input }) => String(parseRule(verdict, input)),
+    ),
+  );
+
+const PolicyRuleConfig = v.pipe(
+  section({
+    allow: v.optional(key("Groups, and from which sources, that may cross.", ruleText("allow"))),
+    deny: v.optional(key("Groups, and from which sources, that may not.", ruleText("deny"))),
+  }),
+  v.check(
+    ({ allow, deny }) => (allow === undefined) !== (deny === undefined),
+    "must be one rule, allow or deny; write a list item for each",
+  ),
+);
+
+const policyRules = (about: string) =>
+  v.optional(
+    key(
+      `${about} The first rule that matches decides; as JSON in a flag or variable.`,
+      v.pipe(
+        list(PolicyRuleConfig),
+        v.maxLength(limits.policyRulesMax, `must list at most ${limits.policyRulesMax} rules`),
+      ),
+    ),
+    [],
+  );
+
+const PolicyConfig = section({
+  out: policyRules("Rules for what leaves this site's LANs to other sites."),
+  in: policyRules("Rules for what comes from other sites onto this site's LANs."),
+  default: v.optional(
+    key("For what no rule matches.", v.picklist(["allow", "deny"], 'must be "allow" or "deny"')),
+    "allow",
+  ),
+});
+
+const wholeNumber = (max: number) => {
+  const fault = `must be a whole number from 1 to ${max}`;
+  return v.pipe(v.number(fault), v.integer(fault), v.minValue(1, fault), v.maxValue(max, fault));
+};
+
+const rateMax = 1_000_000_000_000;
+
+const LimitsConfig = section({
+  packets_per_second: v.optional(
+    key("Packets of the whole site that may enter each second.", wholeNumber(rateMax)),
+  ),
+  bits_per_second: v.optional(
+    key("Bits of the whole site's packets that may enter each second.", wholeNumber(rateMax)),
+  ),
+  group_bits_per_second: v.optional(
+    key("Bits of each group's packets that may enter each second.", wholeNumber(rateMax)),
+  ),
+  groups: v.optional(
+    key("Groups that the site may want of others.", wholeNumber(limits.groupsPerSiteMax)),
+    limits.groupsPerSiteMax,
+  ),
+  sources: v.optional(
+    key("Sources that may send, counted by group.", wholeNumber(limits.channelsPerSiteMax)),
+    limits.channelsPerSiteMax,
+  ),
+});
+
+const tooManyPrefixes = `must list at most ${limits.prefixesPerSiteMax} prefixes`;
+
 const GatewayConfig = section({
   router: v.optional(
     key("The Router of this site, for a Gateway that runs by itself.", endpoint),
@@ -128,11 +224,20 @@ const GatewayConfig = section({
   interface: v.optional(
     key(
       "How the Gateway touches its site.",
-      v.picklist(["routed"], 'must be "routed", the only kind in this version'),
+      v.picklist(siteInterfaceKinds, `must be one of ${siteInterfaceKinds.join(", ")}`),
     ),
     "routed",
   ),
   tun: v.optional(key("Name of the tunnel interface that it creates.", interfaceName), "fc0"),
+  tun_address: v.optional(
+    key(
+      "For routed-external: the tunnel's address, that of the site's multicast router. FastCast " +
+        "is the other host of its /30, and known to that router only.",
+      tunnelAddress,
+    ),
+    // RFC 7335: for tunnels within a host, and never routed.
+    "192.0.0.1",
+  ),
   mroute_table: v.optional(
     key(
       "Kernel multicast routing table: auto takes the default table, or a private one beside " +
@@ -144,16 +249,12 @@ const GatewayConfig = section({
   prefixes: v.optional(
     key(
       "Source prefixes of the site besides those of its interfaces.",
-      v.pipe(
-        list(prefix),
-        v.maxLength(
-          limits.prefixesPerSiteMax,
-          `must list at most ${limits.prefixesPerSiteMax} prefixes`,
-        ),
-      ),
+      v.pipe(list(prefix), v.maxLength(limits.prefixesPerSiteMax, tooManyPrefixes)),
     ),
     [],
   ),
+  policy: v.optional(PolicyConfig, {}),
+  limits: v.optional(LimitsConfig, {}),
 });
 
 const EavesdropperConfig = section({
@@ -201,7 +302,7 @@ const token = v.pipe(
 
 const ControlConfig = v.pipe(
   section({
-    socket: v.optional(key("Unix socket; /run/fastcast/ROLE.sock when left out.", filePath)),
+    socket: v.optional(key("Unix socket; /run/fastcast/ROLE.sock when left out.", socketPath)),
     listen: v.optional(
       key("A TCP endpoint as well; beyond loopback it needs control.token.", endpoint),
     ),
@@ -232,6 +333,7 @@ export const Config = section({
       v.pipe(
         v.string("must be a zone path, such as /eu/berlin"),
         v.regex(/^(\/[a-z0-9-]+)+$/, "must be a zone path, such as /eu/berlin"),
+        v.maxLength(256, "must have at most 256 characters"),
       ),
     ),
   ),
@@ -255,53 +357,7 @@ export const Config = section({
 
 export type Config = v.InferOutput<typeof Config>;
 
-/** What a role misses in a configuration that is correct in itself; `path` names the key. */
-export type RoleFault = { readonly path: readonly string[]; readonly message: string };
-
-/** Everything that `role` needs and the configuration does not say; empty when it can start. */
-export function roleFaults(role: RoleName, config: Config): RoleFault[] {
-  const { router, control, manager } = config;
-  const faults: RoleFault[] = [];
-  const need = (isMet: boolean, dotted: string, message: string): void => {
-    if (!isMet) faults.push({ path: dotted.split("."), message });
-  };
-  const [inSite, onLan] = [role !== "manager", role !== "manager" && role !== "router"];
-  const accepts = role === "site" || role === "router";
-  need(!inSite || config.site !== undefined, "site", `a ${role} needs its site's name`);
-  need(
-    !onLan || config.lans.length > 0,
-    "lans",
-    `a ${role} needs at least one LAN: list the interface of each, such as [eth1]`,
-  );
-  need(
-    !accepts || router.advertise !== undefined || !isAnyAddress(router.listen),
-    "router.advertise",
-    `is needed because router.listen is ${router.listen}: the address:port that other sites dial`,
-  );
-  need(
-    router.advertise === undefined || !isAnyAddress(router.advertise),
-    "router.advertise",
-    "must be the address that other sites dial, not one that means every address",
-  );
-  need(
-    !inSite ||
-      control.listen === undefined ||
-      control.advertise !== undefined ||
-      !isAnyAddress(control.listen),
-    "control.advertise",
-    `is needed because control.listen is ${control.listen}: the address:port a Manager calls`,
-  );
-  need(
-    role !== "manager" || manager.contacts.length > 0,
-    "manager.contacts",
-    "a manager needs the control endpoint of a Gateway, such as http://192.0.2.1:7880",
-  );
-  return faults;
-}
-
 const hostOf = (text: string): string => parseEndpoint(text)?.host ?? "";
-
-const isAnyAddress = (text: string): boolean => ["0.0.0.0", "::"].includes(hostOf(text));
 
 const isLoopback = (text: string): boolean =>
   hostOf(text) === "::1" || hostOf(text).startsWith("127.");

@@ -61,8 +61,17 @@ export const limits = {
   settlingMs: 12_000,
   /** A group that lost its last member, or its sender, is withdrawn after this hold. */
   withdrawHoldMs: 500,
+  /** A group that flaps: how far its hold grows, how often it changes, when it is calm again. */
+  withdrawHoldMsMax: 8_000,
+  flapChangesPerSecondMax: 5,
+  flapMemoryMs: 60_000,
+  flappingGroupsMax: 8_192,
   rowIntervalMs: 20,
+  groupsPerSiteMax: 8_192,
   channelsPerSiteMax: 8_192,
+  policyRulesMax: 256,
+  /** What a rate limit lets pass at once, as time at that rate. */
+  rateBurstMs: 200,
   /** What the ingress holds while the Manager has not yet named a flow. */
   ingressHoldBytes: 8 * 1024 * 1024,
   ingressHoldMs: 3_000,
@@ -83,6 +92,8 @@ export const limits = {
   redialMaxMs: 5_000,
   linkQueueBytes: 8 * 1024 * 1024,
   linkControlBytes: 1024 * 1024,
+  /** What messages that can wait leave free in the control lane. */
+  linkControlReserveBytes: 256 * 1024,
   writeBytesMax: 64 * 1024,
   unsentBytesMax: 128 * 1024,
   entriesMax: 65_536,
@@ -106,11 +117,12 @@ export const limits = {
   pollFailuresMax: 2,
   requestTimeoutMs: 3_000,
   drainMs: 2_000,
+  /** How long a new flow waits for links of its tree before it does without them. */
+  linkWaitMs: 2_000,
   applicationsMax: 1_024,
 
   // Control endpoints.
   bodyBytesMax: 1024 * 1024,
-  controlConnectionsMax: 64,
   longPollMs: 25_000,
 } as const;
 
@@ -139,11 +151,24 @@ assert(
   "a solicited advertisement is sooner than a periodic one",
 );
 assert(limits.findingsIntervalMs < limits.findingHoldMs, "a finding outlasts one look");
+assert(limits.withdrawHoldMs < limits.withdrawHoldMsMax, "the hold of a flapping group grows");
+assert(limits.withdrawHoldMsMax < limits.flapMemoryMs, "a hold ends before it is forgotten");
+assert(limits.flapChangesPerSecondMax > 2, "a flapping group may change once and back at once");
+assert(
+  (limits.groupsPerSiteMax & (limits.groupsPerSiteMax - 1)) === 0,
+  "tables of groups have a power of two of slots",
+);
 assert(limits.heartbeatIntervalMs * 4 <= limits.linkSilenceMs, "four heartbeats before silence");
 assert(limits.redialMinMs < limits.redialMaxMs, "redial times out of order");
 assert(limits.packetBytesMax <= limits.framePayloadBytesMax, "a packet must fit a frame");
 assert(limits.frameBatchBytes >= 2 * limits.framePayloadBytesMax, "a batch holds two frames");
 assert(limits.linkQueueBytes >= 2 * limits.frameBatchBytes, "a queue holds two batches");
+assert(
+  limits.linkControlReserveBytes >= 2 * limits.messageBytesMax &&
+    limits.linkControlReserveBytes <= limits.linkControlBytes / 2,
+  "the reserve takes a message, and leaves room for others",
+);
 assert(limits.linkControlBytes >= 4 * limits.framePayloadBytesMax, "control lane: four messages");
+assert(limits.linkWaitMs < limits.ingressHoldMs, "the ingress holds until links were waited for");
 assert(limits.rowBytesMax < limits.messageBytesMax, "a row must fit a message");
 assert(limits.rowRefreshMs * 3 <= limits.rowExpiryMs, "a row survives two lost refreshes");

@@ -1,6 +1,7 @@
 import { describe, expect, test } from "bun:test";
 import * as v from "valibot";
-import { Config, type RoleName, roleFaults, roleNames } from "../src/config.ts";
+import { roleFaults } from "../cmd/role-needs.ts";
+import { Config, type RoleName, roleNames } from "../src/config.ts";
 import { limits } from "../src/limits.ts";
 
 const faultsOf = (value: unknown): string[] =>
@@ -34,11 +35,14 @@ describe("what a configuration may say", () => {
     [{ router: { listen: "localhost:7800" } }, "router.listen: must be address:port"],
     [{ router: { listen: "192.0.2.1" } }, "router.listen: must be address:port"],
     [{ router: { contacts: ["192.0.2.1:0"] } }, "router.contacts.0: must be address:port"],
-    [{ gateway: { interface: "bridged" } }, 'gateway.interface: must be "routed"'],
+    [{ gateway: { interface: "tap" } }, "gateway.interface: must be "],
+    [{ gateway: { tun_address: "10.1.0" } }, "gateway.tun_address: must be an IPv4 address"],
+    [{ gateway: { tun_address: "192.0.0.3" } }, "gateway.tun_address: must be an IPv4 address"],
+    [{ gateway: { tun_address: "192.0.0.4" } }, "gateway.tun_address: must be an IPv4 address"],
     [{ gateway: { mroute_table: 0 } }, 'gateway.mroute_table: must be "auto" or the number'],
     [{ gateway: { mroute_table: "main" } }, 'gateway.mroute_table: must be "auto" or the number'],
     [{ gateway: { prefixes: ["10.1.0.1/24"] } }, "gateway.prefixes.0: must be a prefix with no"],
-    [{ eavesdropper: { querier: true } }, 'eavesdropper.querier: must be auto, on or off'],
+    [{ eavesdropper: { querier: true } }, "eavesdropper.querier: must be auto, on or off"],
     [{ manager: { contacts: ["192.0.2.1:7880"] } }, "manager.contacts.0: must be http://"],
     [{ manager: { almrp: "ring" } }, "manager.almrp: must be one of"],
     [{ manager: { state: "" } }, "manager.state: must not be empty"],
@@ -62,6 +66,48 @@ describe("what a configuration may say", () => {
     const faults = faultsOf({ manager: { applications: [application] } });
     expect(faults).toHaveLength(1);
     expect(faults[0]).toStartWith(`manager.applications.0.${fault}`);
+  });
+
+  test.each([
+    [{ out: "deny" }, "out: must be a list"],
+    [{ out: [{}] }, "out.0: must be one rule, allow or deny"],
+    [{ in: [{ allow: "239.1.0.0/16", deny: "239.2.0.0/16" }] }, "in.0: must be one rule"],
+    [{ in: [{ deny: 5 }] }, "in.0.deny: must be groups, such as"],
+    [{ in: [{ deny: "10.1.0.0/24" }] }, "in.0.deny: must begin with multicast groups"],
+    [{ in: [{ deny: "239.1.0.0/8" }] }, "in.0.deny: must be groups, such as"],
+    [{ out: [{ allow: "224.0.0.0/24" }] }, "out.0.allow: cannot be allowed"],
+    [{ out: [{ refuse: "239.1.0.0/16" }] }, "out.0.refuse: unknown key"],
+    [{ default: "maybe" }, 'default: must be "allow" or "deny"'],
+    [
+      { in: Array.from({ length: limits.policyRulesMax + 1 }, () => ({ deny: "239.1.0.0/16" })) },
+      `in: must list at most ${limits.policyRulesMax} rules`,
+    ],
+  ])("policy %j is refused", (policy, fault) => {
+    const faults = faultsOf({ gateway: { policy } });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toStartWith(`gateway.policy.${fault}`);
+  });
+
+  test.each([
+    [{ packets_per_second: 0 }, "packets_per_second: must be a whole number from 1"],
+    [{ bits_per_second: 1.5 }, "bits_per_second: must be a whole number from 1"],
+    [{ group_bits_per_second: "1M" }, "group_bits_per_second: must be a whole number"],
+    [{ groups: limits.groupsPerSiteMax + 1 }, "groups: must be a whole number from 1 to 8192"],
+    [{ sources: 0 }, "sources: must be a whole number from 1 to 8192"],
+  ])("limits %j are refused", (wrong, fault) => {
+    const faults = faultsOf({ gateway: { limits: wrong } });
+    expect(faults).toHaveLength(1);
+    expect(faults[0]).toStartWith(`gateway.limits.${fault}`);
+  });
+
+  test("a policy stays as it was written; the bounds are the product's own", () => {
+    const out = [{ deny: "239.192.7.0/24 from 10.1.0.0/24" }];
+    const { gateway } = v.parse(Config, { gateway: { policy: { out, default: "deny" } } });
+    expect(gateway.policy).toEqual({ in: [], out, default: "deny" });
+    expect(gateway.limits).toEqual({
+      groups: limits.groupsPerSiteMax,
+      sources: limits.channelsPerSiteMax,
+    });
   });
 
   test("two applications of one name are refused", () => {

@@ -17,6 +17,8 @@ export interface RoleControl {
   /** What the role is and holds, in short. */
   status(): object;
   counters(): object;
+  /** What is wrong as this role sees it, each with its evidence and what to do. */
+  findings?(): object[];
   readonly routes: Hono;
 }
 
@@ -58,6 +60,9 @@ export function controlApp(roles: readonly RoleControl[], options: AppOptions): 
       byRole(roles, (role) => role.counters()),
     ),
   );
+  if (findsSomething(roles)) {
+    app.get("/v1/findings", (c) => answer(c, { findings: roles.flatMap(findingsOf) }));
+  }
   for (const role of roles) app.route("/v1", role.routes);
   return app;
 }
@@ -87,6 +92,12 @@ function healthOf(roles: readonly RoleControl[]): {
 const byRole = (roles: readonly RoleControl[], of: (role: RoleControl) => object): object =>
   Object.fromEntries(roles.map((role) => [role.role, of(role)]));
 
+const findsSomething = (roles: readonly RoleControl[]): boolean =>
+  roles.some((role) => role.findings !== undefined);
+
+const findingsOf = (role: RoleControl): object[] =>
+  (role.findings?.() ?? []).map((finding) => ({ role: role.role, ...finding }));
+
 const index = (roles: readonly RoleControl[], { site, version }: AppOptions): object => ({
   fastcast: version,
   site,
@@ -94,6 +105,7 @@ const index = (roles: readonly RoleControl[], { site, version }: AppOptions): ob
     "GET /healthz",
     "GET /v1/status",
     "GET /v1/counters",
+    ...(findsSomething(roles) ? ["GET /v1/findings"] : []),
     ...new Set(
       roles.flatMap(({ routes }) =>
         routes.routes.map(({ method, path }) => `${method} /v1${path}`),

@@ -19,13 +19,13 @@ export function eavesdropperControl(eavesdropper: EavesdropperCommands): RoleCon
   const routes = new Hono()
     .get("/eavesdropper", (c) => answer(c, eavesdropper.status()))
     .get("/eavesdropper/groups", (c) => answer(c, { groups: eavesdropper.groups() }))
-    .get("/eavesdropper/senders", (c) => answer(c, { senders: eavesdropper.senders() }))
-    .get("/findings", (c) => answer(c, { findings: eavesdropper.findings() }));
+    .get("/eavesdropper/senders", (c) => answer(c, { senders: eavesdropper.senders() }));
   return {
     role: "eavesdropper",
     health: () => eavesdropper.health(),
     status: () => eavesdropper.status(),
     counters: () => eavesdropper.counters(),
+    findings: () => eavesdropper.findings(),
     routes,
   };
 }

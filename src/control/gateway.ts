@@ -15,6 +15,10 @@ export interface GatewayCommands {
   senders(): object[];
   lans(): object[];
   flows(): object[];
+  /** The rules and limits of the site, and what they refuse. */
+  policy(): object;
+  /** What is wrong between the sites, each with its evidence and what to do. */
+  findings(): object[];
   /** The rows of all sites, with what `after` counts. */
   rows(): { incarnation: number; changes: number; rows: object[] };
   /** Calls once at the next change of the rows; the answer cancels. */
@@ -33,6 +37,7 @@ export function gatewayControl(gateway: GatewayCommands): RoleControl {
     .get("/groups", (c) => answer(c, gateway.groups()))
     .get("/senders", (c) => answer(c, { senders: gateway.senders() }))
     .get("/lans", (c) => answer(c, { lans: gateway.lans() }))
+    .get("/policy", (c) => answer(c, gateway.policy()))
     .get("/rows", (c) => rows(c, gateway))
     .get("/flows", (c) => answer(c, { flows: gateway.flows() }))
     .put("/flows", async (c) => {
@@ -49,6 +54,7 @@ export function gatewayControl(gateway: GatewayCommands): RoleControl {
     health: () => gateway.health(),
     status: () => gateway.status(),
     counters: () => gateway.counters(),
+    findings: () => gateway.findings(),
     routes,
   };
 }

@@ -57,6 +57,7 @@ export class Link {
     framesOut: 0,
     droppedQueueFull: 0,
     droppedControlFull: 0,
+    messagesShed: 0,
   };
   /** Smoothed round trip in ms (RFC 6298 §2's gain of 1/8), or undefined before the first. */
   rttMs: number | undefined;
@@ -162,6 +163,18 @@ export class Link {
   sendMessage(site: number, payload: Uint8Array): void {
     const header = { type: frameType.message, payloadBytes: payload.length, site };
     if (!this.#sendControl(header, payload)) this.close("control-lane-full");
+  }
+
+  /** Whether a message fits, and beside it what must never wait, such as heartbeats. */
+  get hasRoom(): boolean {
+    return this.outbox.controlFreeBytes >= limits.linkControlReserveBytes;
+  }
+
+  /** Queues a message that its sender will repeat in time, or drops it where there is no room. */
+  offerMessage(site: number, payload: Uint8Array): boolean {
+    if (this.hasRoom) this.sendMessage(site, payload);
+    else this.counters.messagesShed++;
+    return this.isUp;
   }
 
   /** Says that a neighbour is linked, or is not; a full control lane ends the link as above. */

@@ -22,6 +22,10 @@ export class Outbox {
     return this.#data.size;
   }
 
+  get controlFreeBytes(): number {
+    return this.#control.free;
+  }
+
   get empty(): boolean {
     return this.#data.size === 0 && this.#control.size === 0;
   }

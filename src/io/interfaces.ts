@@ -38,6 +38,15 @@ export function lanOf(name: string): SiteLan {
   return { name, prefixes: [...prefixes.values()] };
 }
 
+/** The IPv4 networks that this host is on, but for those of the interface `except`. */
+export function networksOfHost(except: string): Prefix[] {
+  const names = Object.keys(networkInterfaces()).filter((name) => name !== except);
+  return names
+    .filter(hasIpv4)
+    .flatMap((name) => lanOf(name).prefixes)
+    .filter(({ address }) => familyOf(address) === 4);
+}
+
 /** The addresses of an interface from which queries are sent: MLD's is link-local, if any. */
 export function voicesOf(name: string): { ipv4: Address; ipv6: Address | undefined } {
   const addresses = addressesOf(name).map(({ address }) => address);

@@ -21,6 +21,7 @@ const symbols = {
   mmap: { args: ["u64", "u64", "i32", "i32", "i32", "i64"], returns: FFIType.u64_fast },
   poll: { args: ["ptr", "u64", "i32"], returns: "i32" },
   if_nametoindex: { args: ["ptr"], returns: "u32" },
+  getxattr: { args: ["ptr", "ptr", "ptr", "u64"], returns: FFIType.i64_fast },
   __errno_location: { args: [], returns: "ptr" },
 } as const;
 
@@ -81,6 +82,7 @@ const names: Record<number, string> = {
   17: "EEXIST",
   19: "ENODEV",
   22: "EINVAL",
+  77: "EBADFD",
   90: "EMSGSIZE",
   92: "ENOPROTOOPT",
   97: "EAFNOSUPPORT",
@@ -96,6 +98,8 @@ export const EAGAIN = 11;
 export const EMSGSIZE = 90;
 export const ENOPROTOOPT = 92;
 export const EADDRINUSE = 98;
+const ENODATA = 61;
+const EOPNOTSUPP = 95;
 
 /** Throws a `SystemError` when the call answered a negative number. */
 export function must(result: number, what: string, remedy: (code: string) => string): number {
@@ -135,6 +139,22 @@ export function interfaceIndex(name: string): number {
     "ENODEV",
     "`ip link` lists those that exist; name one of them.",
   );
+}
+
+/** Whether a file has an extended attribute (xattr(7)); undefined where that cannot be told. */
+export function hasFileAttribute(path: string, name: string): boolean | undefined {
+  const [file, attribute] = [textBlock(path), textBlock(name)];
+  const bytes = Number(libc().getxattr(file.pointer, attribute.pointer, null, 0));
+  if (bytes >= 0) return true;
+  return [ENODATA, EOPNOTSUPP].includes(errno()) ? false : undefined;
+}
+
+/** A string as C has it. */
+function textBlock(text: string): Block {
+  const encoded = new TextEncoder().encode(text);
+  const into = block(encoded.length + 1);
+  into.bytes.set(encoded);
+  return into;
 }
 
 /** A `struct ifreq` of 40 bytes: the name, then 16 bytes for the request's value. */

@@ -15,6 +15,9 @@ interface Connection {
   close(): void;
 }
 
+/** Ends the process: an error that nobody below expects. */
+export type Fatal = (error: unknown) => void;
+
 export type Log = (level: "info" | "warning", role: string, text: string) => void;
 
 const roundsMax = 10_000;
@@ -22,6 +25,7 @@ const pipePrefix = "pipe:";
 
 export class Loop {
   readonly #log: Log;
+  readonly #fatal: Fatal;
   readonly #nodes = new Map<string, Node>();
   readonly #connections = new Map<Port, Connection>();
   readonly #closers: (() => void)[] = [];
@@ -31,8 +35,13 @@ export class Loop {
   #turning = false;
   #stopped = false;
 
-  constructor(log: Log) {
+  /**
+   * `fatal` gets whatever a fact or what follows from it throws: Bun's sockets and the HTTP routes
+   * would swallow it, and leave a loop that never turns again.
+   */
+  constructor(log: Log, fatal: Fatal) {
     this.#log = log;
+    this.#fatal = fatal;
   }
 
   /** The monotonic clock of every role, in ms. */
@@ -59,8 +68,12 @@ export class Loop {
   /** Runs a fact and then everything that follows from it. */
   fact(tell: (nowMs: number) => void): void {
     if (this.#stopped) return;
-    tell(this.nowMs);
-    this.turn();
+    try {
+      tell(this.nowMs);
+      this.turn();
+    } catch (error) {
+      this.#fatal(error);
+    }
   }
 
   /** Drains effects and outboxes of all nodes until nothing is left, then arms the timer. */
@@ -130,7 +143,7 @@ export class Loop {
       close: () => tcp.close(),
     });
     tcp.onBytes = (bytes) => this.fact((nowMs) => node.onBytes(port, bytes, nowMs));
-    tcp.onWritable = () => this.turn();
+    tcp.onWritable = () => this.fact(() => undefined);
     tcp.onClosed = () => {
       this.#connections.delete(port);
       this.fact((nowMs) => node.onClosed(port, nowMs));
@@ -147,7 +160,7 @@ export class Loop {
     this.#connections.set(near, this.#pipeEnd(from, near, to, far));
     this.#connections.set(far, this.#pipeEnd(to, far, from, near));
     from.onConnected(near, tag, this.nowMs);
-    to.onConnected(far, undefined, this.nowMs);
+    to.onConnected(far, undefined, this.nowMs, true);
   }
 
   #pipeEnd(node: Node, port: Port, peer: Node, peerPort: Port): Connection {

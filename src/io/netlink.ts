@@ -1,10 +1,10 @@
 /**
- * The one request that FastCast makes of rtnetlink: the rule by which multicast from a LAN is
- * looked up in a private multicast routing table (`ip mrule`, RFC 3549). Rules outlive their maker,
- * so each start sweeps what an earlier one left.
+ * The requests that FastCast makes of rtnetlink (RFC 3549): the rule by which multicast from a LAN
+ * is looked up in a private multicast routing table (`ip mrule`), and addresses of the tunnel
+ * interface. Rules outlive their maker, so each start sweeps what an earlier one left.
  */
-import type { Family } from "../base/address.ts";
-import { block, errno, errnoName, libc, must, needs, SystemError } from "./libc.ts";
+import { type Address, addressBytes, type Family } from "../base/address.ts";
+import { type Block, block, errno, errnoName, libc, must, needs, SystemError } from "./libc.ts";
 
 const AF_NETLINK = 16;
 const SOCK_RAW = 3;
@@ -18,7 +18,15 @@ const ruleFamily: Readonly<Record<Family, number>> = { 4: 128, 6: 129 };
 const FR_ACT_TO_TBL = 1;
 const FRA_IIFNAME = 3;
 const FRA_TABLE = 15;
+const RTM_NEWADDR = 20;
+const RTM_DELADDR = 21;
+const AF_INET = 2;
+const IFA_ADDRESS = 1;
+const IFA_LOCAL = 2;
+const IFA_FLAGS = 8;
+const IFA_F_NOPREFIXROUTE = 0x200;
 const errorMessage = 2;
+const EEXIST = 17;
 
 /** Multicast of a family that arrives on `lan` is looked up in `table`. */
 export type MulticastRule = {
@@ -43,18 +51,49 @@ export function deleteMulticastRules(rule: MulticastRule): void {
   }
 }
 
+/** An address of an interface, and what lies at its other end. */
+export type InterfaceAddress = {
+  readonly index: number;
+  readonly local: Address;
+  readonly peer: Address;
+  readonly bits: number;
+  /** Whether unicast packets to the peer's prefix are led to the interface. */
+  readonly route: boolean;
+};
+
+/** Adds an IPv4 address unless it is there. Throws `SystemError`. */
+export function addAddress(added: InterfaceAddress): void {
+  const error = exchange(addressMessage(RTM_NEWADDR, NLM_F_CREATE_EXCL, added));
+  if (error === 0 || error === EEXIST) return;
+  const code = errnoName(error);
+  throw new SystemError(
+    `cannot add the address ${added.local}`,
+    code,
+    needs("CAP_NET_ADMIN")(code),
+  );
+}
+
+/** Removes it; whether it was there. */
+export const deleteAddress = (gone: InterfaceAddress): boolean =>
+  exchange(addressMessage(RTM_DELADDR, 0, gone)) === 0;
+
 type RuleRequest = MulticastRule & { readonly type: number; readonly flags: number };
 
-/** Answers 0 or the error number that the kernel gave. */
 function request(rule: RuleRequest): number {
+  const message = block(64);
+  writeRule(message.view, message.bytes, rule);
+  return exchange(message);
+}
+
+/** Answers 0 or the error number that the kernel gave. */
+function exchange(message: Block): number {
   const socket = must(
     libc().socket(AF_NETLINK, SOCK_RAW, NETLINK_ROUTE),
     "cannot open a netlink socket",
     needs("CAP_NET_ADMIN"),
   );
   try {
-    const message = block(64);
-    const length = writeRule(message.view, message.bytes, rule);
+    const length = message.view.getUint32(0, true);
     const base = message.pointer as number;
     if (Number(libc().send(socket, base, length, 0)) < 0) return errno();
     const answer = block(1024);
@@ -66,8 +105,31 @@ function request(rule: RuleRequest): number {
   }
 }
 
+/** `nlmsghdr` of 16 bytes, `ifaddrmsg` of 8, then three attributes of 8. */
+function addressMessage(type: number, flags: number, of: InterfaceAddress): Block {
+  const message = block(48);
+  const { bytes, view } = message;
+  view.setUint32(0, bytes.length, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, NLM_F_REQUEST_ACK | flags, true);
+  bytes[16] = AF_INET;
+  bytes[17] = of.bits;
+  view.setUint32(20, of.index, true);
+  const attribute = (at: number, kind: number): void => {
+    view.setUint16(at, 8, true);
+    view.setUint16(at + 2, kind, true);
+  };
+  attribute(24, IFA_LOCAL);
+  bytes.set(addressBytes(of.local), 28);
+  attribute(32, IFA_ADDRESS);
+  bytes.set(addressBytes(of.peer), 36);
+  attribute(40, IFA_FLAGS);
+  view.setUint32(44, of.route ? 0 : IFA_F_NOPREFIXROUTE, true);
+  return message;
+}
+
 /** `nlmsghdr` of 16 bytes, `fib_rule_hdr` of 12, then the attributes. */
-function writeRule(view: DataView, bytes: Uint8Array, rule: RuleRequest): number {
+function writeRule(view: DataView, bytes: Uint8Array, rule: RuleRequest): void {
   view.setUint16(4, rule.type, true);
   view.setUint16(6, NLM_F_REQUEST_ACK | rule.flags, true);
   bytes[16] = ruleFamily[rule.family];
@@ -83,5 +145,4 @@ function writeRule(view: DataView, bytes: Uint8Array, rule: RuleRequest): number
   bytes.set(name, at + 4);
   at += 4 + Math.ceil(name.length / 4) * 4;
   view.setUint32(0, at, true);
-  return at;
 }

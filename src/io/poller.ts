@@ -31,7 +31,9 @@ export class Poller {
     this.#entry = entry;
   }
 
-  /** Calls `onReadable` whenever the descriptor has something; it reads until EAGAIN or its bound. */
+  /**
+   * Calls `onReadable` whenever the descriptor has something; it reads until EAGAIN or its bound.
+   */
   watch(descriptor: number, onReadable: () => void): void {
     this.#readers.set(descriptor, onReadable);
   }

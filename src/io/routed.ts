@@ -6,14 +6,15 @@
  */
 import { existsSync, readFileSync } from "node:fs";
 import { type Address, type Family, familyOf, prefixContains } from "../base/address.ts";
-import type { SiteInterface, SiteLan } from "../role/node.ts";
+import type { PacketBatch, PacketSource, SiteLan, SitePort } from "../role/node.ts";
+import { frameHeaderBytes } from "../wire/frame.ts";
 import type { Channel } from "../wire/plan.ts";
 import type { Want } from "../wire/want.ts";
 import { interfaceIndex, SystemError } from "./libc.ts";
+import { LanSenders } from "./lan-senders.ts";
 import { MulticastRouting, type TableClaim } from "./mroute.ts";
 import { routeCodecs } from "./mroute-codec.ts";
 import { addMulticastRule, deleteMulticastRules } from "./netlink.ts";
-import { PacketSender } from "./packet-sender.ts";
 import { Tun } from "./tun.ts";
 
 /** Taken when another daemon has the kernel's default table. */
@@ -21,23 +22,22 @@ const privateTable = 7010;
 
 type Route = Channel & { readonly forward: boolean };
 
-export class Routed implements SiteInterface {
+export class Routed implements SitePort {
   readonly kind = "routed";
   readonly lans: readonly SiteLan[];
   readonly tun: Tun;
+  readonly sources: readonly PacketSource[];
   readonly #tables: Tables;
-  readonly #senders: Readonly<Record<Family, readonly PacketSender[]>>;
+  readonly #senders: LanSenders;
   readonly #routes = new Map<Address, Map<string, Route>>();
   readonly #captured = { capturedPackets: 0, capturedBytes: 0 };
 
   /** Opens everything, or nothing. Throws `SystemError`. */
   constructor(lans: readonly SiteLan[], tun: string, table: number | "auto") {
     this.lans = lans;
-    this.#senders = {
-      4: lans.map((lan) => new PacketSender(lan.name, 4)),
-      6: lans.map((lan) => new PacketSender(lan.name, 6)),
-    };
-    this.tun = new Tun(tun);
+    this.#senders = new LanSenders(lans, [4, 6]);
+    this.tun = new Tun(tun, [4, 6]);
+    this.sources = [{ descriptor: this.tun.descriptor, read: () => this.#read() }];
     this.#tables = claimAll(lans, this.tun.index, table);
   }
 
@@ -47,20 +47,13 @@ export class Routed implements SiteInterface {
     return routing ? (routing.table ?? "default") : "none";
   }
 
-  /** The packets that wait in the TUN, each behind a data header. */
-  read(): { bytes: Uint8Array; length: number; packets: number } {
-    const batch = this.tun.read();
-    this.#captured.capturedPackets += batch.packets;
-    this.#captured.capturedBytes += batch.length;
-    return batch;
-  }
-
   /** New routes stand before old ones go, so that no packet falls between. */
   allow(want: Want): void {
     if (!this.#tables[familyOf(want.group)]) return;
     const standing = this.#routes.get(want.group);
     const routes = new Map(routesOf(want).map((route) => [routeKey(route), route]));
-    for (const [key, route] of routes) if (!standing?.has(key)) this.#add(route);
+    const isAnySource = standing?.has(routeKey({ group: want.group, forward: true })) === true;
+    for (const [key, route] of routes) if (!standing?.has(key)) this.#add(route, isAnySource);
     this.#routes.set(want.group, routes);
     for (const [key, route] of standing ?? []) {
       // A (S,G) that turned from wanted to unwanted has been overwritten, not added beside.
@@ -77,26 +70,17 @@ export class Routed implements SiteInterface {
   }
 
   emit(lans: number, bytes: Uint8Array, from: number, length: number): void {
-    const senders = this.#senders[(bytes[from] as number) >>> 4 === 6 ? 6 : 4];
-    for (let lan = 0; lan < senders.length; lan++) {
-      if ((lans >>> lan) & 1) senders[lan]?.push(bytes, from, length);
-    }
+    this.#senders.emit(lans, bytes, from, length);
   }
 
   flush(): void {
-    for (const sender of this.#senders[4]) sender.flush();
-    for (const sender of this.#senders[6]) sender.flush();
+    this.#senders.flush();
   }
 
   /** Also drains the kernel's cache-miss messages. */
   counters(): Record<string, number> {
     for (const routing of tablesOf(this.#tables)) routing.drainUpcalls();
-    const senders = [...this.#senders[4], ...this.#senders[6]];
-    const counters: Record<string, number> = { ...this.#captured, tunDropped: this.#tunDropped() };
-    for (const name of ["packets", "bytes", "tooLong", "refused"] as const) {
-      counters[`emitted-${name}`] = senders.reduce((sum, s) => sum + s.counters[name], 0);
-    }
-    return counters;
+    return { ...this.#captured, tunDropped: this.#tunDropped(), ...this.#senders.counters() };
   }
 
   close(): void {
@@ -107,18 +91,27 @@ export class Routed implements SiteInterface {
       for (const { name: lan } of this.lans) deleteMulticastRules({ family, lan, table });
     }
     this.tun.close();
-    for (const sender of [...this.#senders[4], ...this.#senders[6]]) sender.close();
+    this.#senders.close();
   }
 
-  #add(route: Route): void {
+  #read(): PacketBatch {
+    const batch = this.tun.read();
+    this.#captured.capturedPackets += batch.packets;
+    this.#captured.capturedBytes += batch.length - batch.packets * frameHeaderBytes;
+    return batch;
+  }
+
+  #add(route: Route, isAnySource: boolean): void {
     const { source } = route;
     const routing = this.#routingOf(route);
     if (source === undefined) return routing.add(route);
     const lan = this.lans.findIndex(({ prefixes }) =>
       prefixes.some((prefix) => prefixContains(prefix, source)),
     );
+    // Of a source that nobody wanted the kernel keeps the first packets until an entry comes. They
+    // would be sent on ahead of a gap, so the entry that lets them go has no way out.
+    if (!route.forward || !isAnySource) routing.block(route, Math.max(lan, 0));
     if (route.forward) routing.add(route, Math.max(lan, 0));
-    else routing.block(route, Math.max(lan, 0));
   }
 
   /** Routes stand only for families that have a table. */
@@ -177,7 +170,10 @@ function claim(
   const wanted = { family, lans: lans.map((lan) => interfaceIndex(lan.name)), tun };
   if (table !== "auto") return claimPrivate(lans, { ...wanted, table });
   try {
-    return new MulticastRouting({ ...wanted, table: undefined });
+    const routing = new MulticastRouting({ ...wanted, table: undefined });
+    // A crash leaves the rules of a private table: they would lead packets past this one.
+    for (const lan of lans) deleteMulticastRules({ family, lan: lan.name, table: privateTable });
+    return routing;
   } catch (error) {
     if (!(error instanceof SystemError) || error.code !== "EADDRINUSE") throw error;
     const shared = lans.find((lan) => routedElsewhere(lan.name, family));

@@ -4,7 +4,7 @@
  */
 import { parseEndpoint } from "../base/address.ts";
 import { limits } from "../limits.ts";
-import { setNumberOption } from "./libc.ts";
+import { setNumberOption, SystemError } from "./libc.ts";
 
 const IPPROTO_TCP = 6;
 const TCP_NOTSENT_LOWAT = 25;
@@ -61,21 +61,25 @@ const handlers: Bun.SocketHandler<TcpPort | undefined> = {
 };
 
 export const openTcp = {
+  /** Throws `SystemError`. */
   listen(endpoint: string, onAccepted: (port: TcpPort) => void): { stop: () => void } {
-    const { host, port } = split(endpoint);
-    const listener = Bun.listen<TcpPort | undefined>({
-      hostname: host,
-      port,
-      data: undefined,
-      socket: {
-        ...handlers,
-        open: (socket) => {
-          socket.data = new TcpPort(socket);
-          onAccepted(socket.data);
-        },
-      },
-    });
-    return { stop: () => listener.stop(true) };
+    const { host: hostname, port } = split(endpoint);
+    const open = (socket: Socket): void => {
+      socket.data = new TcpPort(socket);
+      onAccepted(socket.data);
+    };
+    const socket = { ...handlers, open };
+    try {
+      const listener = Bun.listen<TcpPort | undefined>({ hostname, port, data: undefined, socket });
+      return { stop: () => listener.stop(true) };
+    } catch (error) {
+      throw new SystemError(
+        `cannot listen on ${endpoint}`,
+        (error as NodeJS.ErrnoException).code ?? "unknown error",
+        "Another process may have the port (`ss -ltnp`): stop it, or choose another address or " +
+          "port with router.listen or gateway.listen.",
+      );
+    }
   },
 
   /** Exactly one of the two is called. */

@@ -3,10 +3,12 @@
  * as its descriptor: whatever ends the process, the kernel removes it.
  */
 import { closeSync, constants, existsSync, openSync, writeFileSync } from "node:fs";
+import type { Family } from "../base/address.ts";
 import { limits } from "../limits.ts";
 import { frameHeaderBytes, writeDataHeader } from "../wire/frame.ts";
 import {
   block,
+  EAGAIN,
   errno,
   errnoName,
   interfaceIndex,
@@ -37,8 +39,8 @@ export class Tun {
   readonly index: number;
   readonly #batch = block(limits.frameBatchBytes);
 
-  /** Creates the interface and brings it up. Throws `SystemError`. */
-  constructor(name: string) {
+  /** Creates the interface for packets of these families and brings it up. Throws `SystemError`. */
+  constructor(name: string, families: readonly Family[]) {
     this.name = name;
     this.descriptor = openDevice();
     const request = interfaceRequest(name);
@@ -52,7 +54,8 @@ export class Tun {
           : needs("CAP_NET_ADMIN")(code),
     );
     this.index = interfaceIndex(name);
-    withoutAddresses(name);
+    if (families.includes(6)) withoutAddresses(name);
+    else withoutIpv6(name);
     configure(name);
   }
 
@@ -69,12 +72,20 @@ export class Tun {
     while (packets < limits.packetsPerTurnMax && length <= last) {
       const at = length + frameHeaderBytes;
       const count = Number(libc().read(this.descriptor, base + at, limits.packetBytesMax));
+      if (count < 0 && errno() !== EAGAIN) this.#gone();
       if (count <= 0) break;
       writeDataHeader(bytes, length, count, 0, 0, 0);
       length = at + count;
       packets++;
     }
     return { bytes, length, packets };
+  }
+
+  /** A descriptor that is always readable and never gives a packet would keep a core busy. */
+  #gone(): never {
+    const code = errnoName(errno());
+    const remedy = "Somebody removed it: start the role again, which makes it anew.";
+    throw new SystemError(`the tunnel interface ${this.name} is gone`, code, remedy);
   }
 
   close(): void {
@@ -104,6 +115,12 @@ function withoutAddresses(name: string): void {
   if (!existsSync(settings)) return;
   writeFileSync(`${settings}/addr_gen_mode`, noAddresses);
   writeFileSync(`${settings}/disable_ipv6`, "0");
+}
+
+/** Router solicitations of the TUN itself have no business in the site's packets. */
+function withoutIpv6(name: string): void {
+  const path = `/proc/sys/net/ipv6/conf/${name}/disable_ipv6`;
+  if (existsSync(path)) writeFileSync(path, "1");
 }
 
 function configure(name: string): void {

@@ -20,6 +20,8 @@ export type LabOptions = {
   readonly separate: boolean;
   readonly roles: boolean;
   readonly almrp: "star" | "mst";
+  /** How Gateways touch their sites; the default of the configuration when left out. */
+  readonly interface?: "routed" | "bridged";
   readonly wan: "bridge" | "emulated";
   /** The WAN loses or limits packets, so none of them may stand for many (GSO). */
   readonly perPacket: boolean;

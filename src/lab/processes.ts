@@ -124,5 +124,7 @@ function startTicksOf(pid: number): number | undefined {
     throw error;
   }
   const fields = text.slice(text.lastIndexOf(")") + 2).split(" ");
-  return fields[0] === "Z" || fields[0] === "X" ? undefined : Number(fields[19]);
+  // Field 20: its first thread may be a zombie while others still hold sockets and the TUN.
+  const isEnded = (fields[0] === "Z" || fields[0] === "X") && Number(fields[17]) <= 1;
+  return isEnded ? undefined : Number(fields[19]);
 }

@@ -31,12 +31,14 @@ export function roleConfig(scope: ConfigScope, job: Job, machine: Machine): obje
   const site = { ...common, site: siteName(machine.site) };
   const lans = ["lan0"];
   switch (job.role) {
-    case "site":
-      return { ...site, lans, router: router(scope, machine), eavesdropper: { querier: "on" } };
+    case "site": {
+      const parts = { router: router(scope, machine), gateway: siteInterface(options) };
+      return { ...site, lans, ...parts, eavesdropper: { querier: "on" } };
+    }
     case "router":
       return { ...site, router: router(scope, machine) };
     case "gateway":
-      return { ...site, lans, gateway: gateway(machine.site) };
+      return { ...site, lans, gateway: { ...gateway(machine.site), ...siteInterface(options) } };
     default:
       return { ...site, lans, eavesdropper: eavesdropper(machine.site) };
   }
@@ -78,6 +80,9 @@ const gateway = (site: number): object => ({
   router: `${lanAddress(site, 1)}:${linkPort}`,
   listen: `${gatewayHost(site)}:${reportPort}`,
 });
+
+const siteInterface = ({ interface: kind }: LabOptions): object =>
+  kind === undefined ? {} : { interface: kind };
 
 const eavesdropper = (site: number): object => ({
   gateway: `${gatewayHost(site)}:${reportPort}`,

@@ -59,6 +59,10 @@ export class Rollout {
   readonly #former = new Map<number, Planned>();
   /** Flows that nobody wants any more, and when their entries may go. */
   readonly #retired = new Map<number, number>();
+  /** The neighbours that each Router last called linked. */
+  readonly #links = new Map<string, ReadonlySet<string>>();
+  /** Until when a flow waits for links of its tree that do not stand yet. */
+  readonly #linkWaits = new Map<number, number>();
   #actedMs = Number.NEGATIVE_INFINITY;
 
   onSites(sites: Iterable<string>): void {
@@ -72,6 +76,14 @@ export class Rollout {
       flows.map((planned) => [planned.flow.flow, { planned, entries: entriesOf(planned.flow) }]),
     );
     for (const flow of this.#plan.keys()) this.#former.delete(flow);
+    for (const flow of this.#linkWaits.keys()) {
+      if (!this.#plan.has(flow)) this.#linkWaits.delete(flow);
+    }
+  }
+
+  /** The neighbours that a Router is linked to now. */
+  onLinks(site: string, neighbours: Iterable<string>): void {
+    this.#links.set(site, new Set(neighbours));
   }
 
   onRouter(site: string, status: { incarnation: number; entriesHash: string }): void {
@@ -90,6 +102,7 @@ export class Rollout {
   /** The role does not answer: what it holds must be read when it is back. */
   onRouterLost(site: string): void {
     this.#routers.delete(site);
+    this.#links.delete(site);
     this.#lostRouters.add(site);
   }
 
@@ -163,8 +176,9 @@ export class Rollout {
   /** When a retired flow's entries may go; those whose time has come wait for an answer only. */
   nextDeadlineMs(): number {
     let next = Number.POSITIVE_INFINITY;
-    for (const atMs of this.#retired.values())
-      if (atMs > this.#actedMs) next = Math.min(next, atMs);
+    for (const waits of [this.#retired, this.#linkWaits]) {
+      for (const atMs of waits.values()) if (atMs > this.#actedMs) next = Math.min(next, atMs);
+    }
     return next;
   }
 
@@ -176,6 +190,25 @@ export class Rollout {
       const held = this.#routers.get(site);
       return held ? held.contents?.has(flow) === true : this.#lostRouters.has(site);
     });
+  }
+
+  /**
+   * Whether the links of the flow's tree stand. Just after sites have met they may not, and packets
+   * sent on would be lost; but a link that never comes must not keep the other sites waiting.
+   */
+  #hasLinks(flow: number): boolean {
+    const entries = this.#plan.get(flow)?.entries ?? new Map<string, Entry>();
+    const stands = [...entries].every(([site, { children }]) => {
+      const links = this.#links.get(site);
+      return links === undefined || children.every((child) => links.has(child));
+    });
+    if (stands) {
+      this.#linkWaits.delete(flow);
+      return true;
+    }
+    const untilMs = this.#linkWaits.get(flow) ?? this.#actedMs + limits.linkWaitMs;
+    this.#linkWaits.set(flow, untilMs);
+    return untilMs <= this.#actedMs;
   }
 
   #held<Contents>(
@@ -231,7 +264,7 @@ export class Rollout {
     const byFlow = new Map<number, Channel[]>();
     for (const [flow, { planned }] of this.#plan) {
       if (planned.flow.ingress !== site) continue;
-      const ready = this.isReady(flow);
+      const ready = this.isReady(flow) && this.#hasLinks(flow);
       const complete = ready && this.#allReachable(flow);
       for (const channel of planned.channels) {
         const now = flowNow.get(channelText(channel));

@@ -10,14 +10,14 @@ import { Ring } from "../base/ring.ts";
 import { Link, type LinkOwner } from "../flow/link.ts";
 import type { Outbox } from "../flow/outbox.ts";
 import type { Finding } from "../lan/findings.ts";
+import { type LanNews, lanMessages } from "../lan/news.ts";
 import type { QuerierMode } from "../lan/querier.ts";
 import type { RouterDiscoveryMode } from "../lan/router-discovery.ts";
 import { type Sender, Senders } from "../lan/senders.ts";
 import { limits } from "../limits.ts";
-import { encodeMessage, type LanSender } from "../wire/message.ts";
+import { encodeMessage, type LanSender, type MessageOf } from "../wire/message.ts";
 import type { Want } from "../wire/want.ts";
 import { LanFamily } from "./lan-family.ts";
-import { type LanNews, lanMessages } from "./lan-news.ts";
 import type { Effect, LanVoices, Node, Port } from "./node.ts";
 
 export type EavesdropperOptions = {
@@ -44,6 +44,7 @@ export class Eavesdropper implements Node, LinkOwner {
   readonly #senders: Readonly<Record<Family, Senders>>;
   readonly #prng: Prng;
   readonly #effects = new Ring<Effect>(limits.effectsMax);
+  readonly #waiting: MessageOf<"lan">[] = [];
   #link: Link | undefined;
   #dialMs: number;
   #ratesMs: number;
@@ -250,11 +251,22 @@ export class Eavesdropper implements Node, LinkOwner {
     this.#tell({ wants, lapsed, senders: appeared, silent });
   }
 
-  /** Tells the Gateway; `full` makes it a new beginning. */
+  /** Tells the Gateway; `full` is a new beginning, which makes void what still waits. */
   #tell(news: LanNews, full = false): void {
+    if (this.#link?.isUp !== true) return;
+    if (full) this.#waiting.length = 0;
+    this.#waiting.push(...lanMessages(news, full));
+    this.#send();
+  }
+
+  /** A large snapshot goes as the connection takes it; the rest waits for the next fact. */
+  #send(): void {
     const link = this.#link;
     if (link?.isUp !== true) return;
-    for (const message of lanMessages(news, full)) link.sendMessage(0, encodeMessage(message));
+    while (this.#waiting.length > 0 && link.hasRoom) {
+      link.sendMessage(0, encodeMessage(this.#waiting.shift() as MessageOf<"lan">));
+    }
+    if (this.#waiting.length > limits.effectsMax) link.close("the Gateway takes too little");
   }
 
   #checkLink(): void {

@@ -3,7 +3,7 @@
  * Eavesdroppers, publishes the site's row to all sites, lets the site interface hand over what
  * remote sites want, stamps it for the Router, and re-emits what the Router brings.
  */
-import { prefixText } from "../base/address.ts";
+import type { Prefix } from "../base/address.ts";
 import { Prng } from "../base/prng.ts";
 import { Ring } from "../base/ring.ts";
 import { Rows } from "../astrolabe/rows.ts";
@@ -11,18 +11,14 @@ import { EpochFence } from "../flow/entries.ts";
 import { Link, type LinkOwner } from "../flow/link.ts";
 import type { Outbox } from "../flow/outbox.ts";
 import { limits } from "../limits.ts";
-import { Egress } from "../site/egress.ts";
-import { Ingress } from "../site/ingress.ts";
-import { SiteMembership } from "../site/membership.ts";
-import { Ownership } from "../site/ownership.ts";
-import { RemoteWants } from "../site/remote.ts";
-import { RowWriter } from "../site/row-writer.ts";
+import { type EdgePolicy, siteEdge, type SiteEdge } from "../site/edge.ts";
+import type { SiteFinding } from "../site/findings.ts";
 import { type PeerHello, siteNumber } from "../wire/hello.ts";
 import { decodeMessage, encodeMessage } from "../wire/message.ts";
 import { assignmentsHash, type Epoch, type FlowAssignment } from "../wire/plan.ts";
 import type { Effect, Node, Port, SiteInterface } from "./node.ts";
 
-export type GatewayOptions = {
+export type GatewayOptions = EdgePolicy & {
   readonly fabric: string;
   readonly site: string;
   readonly zone: string;
@@ -32,7 +28,7 @@ export type GatewayOptions = {
   /** Where this Gateway is controlled from outside; empty where it is not. */
   readonly control: string;
   /** Owned prefixes besides those of the interfaces. */
-  readonly prefixes: Ownership["prefixes"];
+  readonly prefixes: readonly Prefix[];
   readonly seed: number;
 };
 
@@ -40,18 +36,21 @@ export type FlowsOutcome = "assigned" | "stale-epoch" | "table-full";
 
 const routerTag = "router";
 
+/** With the longest names a message of so many sites is well within its bound. */
+const neighboursPerMessage = 300;
+
 export class Gateway implements Node, LinkOwner {
   readonly counters: Record<string, number> = { messagesRefused: 0, routerLinkDrops: 0 };
   readonly rows: Rows;
-  readonly membership: SiteMembership;
-  readonly remote = new RemoteWants();
-  readonly ingress: Ingress;
-  readonly egress: Egress;
+  readonly membership: SiteEdge["membership"];
+  readonly remote: SiteEdge["remote"];
+  readonly ingress: SiteEdge["ingress"];
+  readonly egress: SiteEdge["egress"];
+  readonly row: SiteEdge["row"];
   readonly #fence = new EpochFence();
   readonly #options: GatewayOptions;
   readonly #site: SiteInterface;
-  readonly #ownership: Ownership;
-  readonly #row: RowWriter;
+  readonly #edge: SiteEdge;
   readonly #prng: Prng;
   readonly #effects = new Ring<Effect>(limits.effectsMax);
   readonly #eavesdroppers = new Map<Port, Link>();
@@ -66,24 +65,21 @@ export class Gateway implements Node, LinkOwner {
     this.#site = site;
     this.#prng = new Prng(options.seed);
     this.rows = new Rows(options.site, this.#prng, nowMs);
-    this.#ownership = new Ownership([
-      ...site.lans.flatMap((lan) => lan.prefixes),
-      ...options.prefixes,
-    ]);
-    this.membership = new SiteMembership(this.#ownership.prefixes);
-    const lans = site.lans.map((lan) => lan.name);
-    this.ingress = new Ingress(siteNumber(options.site), this.#ownership, this.remote);
-    this.egress = new Egress(this.#ownership, this.membership, lans);
-    this.#row = new RowWriter(
+    this.#edge = siteEdge(
       {
-        site: options.site,
-        zone: options.zone,
-        gatewayControl: options.control,
-        prefixes: this.#ownership.prefixes.map(prefixText),
+        ...options,
+        prefixes: [...site.lans.flatMap((lan) => lan.prefixes), ...options.prefixes],
+        lans: site.lans.map((lan) => lan.name),
+        nameOf: (number) =>
+          [...this.rows].find(({ row }) => siteNumber(row.site) === number)?.row.site,
       },
-      options.incarnation,
       nowMs,
     );
+    this.membership = this.#edge.membership;
+    this.remote = this.#edge.remote;
+    this.ingress = this.#edge.ingress;
+    this.egress = this.#edge.egress;
+    this.row = this.#edge.row;
     this.#dialMs = nowMs;
     this.#settledMs = nowMs + limits.settlingMs;
   }
@@ -122,12 +118,17 @@ export class Gateway implements Node, LinkOwner {
     return this.#site.kind;
   }
 
+  /** What is wrong between this site and the others. */
+  findings(nowMs: number): SiteFinding[] {
+    return this.#edge.findings.findings(nowMs);
+  }
+
   /** The Manager's whole list of flows that this Gateway stamps. */
-  assign(epoch: Epoch, flows: readonly FlowAssignment[]): FlowsOutcome {
+  assign(epoch: Epoch, flows: readonly FlowAssignment[], nowMs: number): FlowsOutcome {
     const channels = flows.reduce((sum, flow) => sum + flow.channels.length, 0);
     if (channels > limits.channelsPerSiteMax) return "table-full";
     if (!this.#fence.admits(epoch)) return "stale-epoch";
-    this.ingress.onFlows(flows, this.#toRouter);
+    this.ingress.onFlows(flows, nowMs, this.#toRouter);
     return "assigned";
   }
 
@@ -194,10 +195,11 @@ export class Gateway implements Node, LinkOwner {
     }
     this.membership.onDeadline(nowMs);
     this.rows.onDeadline(nowMs);
-    this.ingress.onDeadline(nowMs);
+    this.ingress.onDeadline(nowMs, this.#toRouter);
+    this.#edge.findings.onDeadline(nowMs);
     if (nowMs >= this.#settledMs) {
       this.#settledMs = Number.POSITIVE_INFINITY;
-      this.#row.onChanged(nowMs);
+      this.row.onChanged(nowMs);
       this.egress.onMembersChanged(false);
     }
     this.#settle(nowMs);
@@ -211,7 +213,8 @@ export class Gateway implements Node, LinkOwner {
       this.membership.nextDeadlineMs(),
       this.rows.nextDeadlineMs(),
       this.ingress.nextDeadlineMs(),
-      this.#row.nextDeadlineMs(),
+      this.#edge.findings.nextDeadlineMs(),
+      this.row.nextDeadlineMs(),
       this.#settledMs,
     );
   }
@@ -239,7 +242,7 @@ export class Gateway implements Node, LinkOwner {
     if (link !== this.#router) return;
     this.#log("info", "linked to the Router");
     this.#tellNeighbours();
-    this.#row.onChanged(nowMs);
+    this.row.onChanged(nowMs);
   }
 
   onLinkData(link: Link, bytes: Uint8Array, from: number, to: number): void {
@@ -256,7 +259,7 @@ export class Gateway implements Node, LinkOwner {
       const incarnation = link.peer?.incarnation ?? 0;
       this.membership.onLan({ lan: lanOf(link), incarnation }, message, nowMs);
     } else if (message.kind === "router" && link === this.#router) {
-      this.#row.onRouter(message.endpoint, message.control, nowMs);
+      this.row.onRouter(message.endpoint, message.control, nowMs);
     } else if ((message.kind === "digest" || message.kind === "rows") && link === this.#router) {
       this.rows.onMessage(site, message, nowMs);
     } else {
@@ -282,22 +285,25 @@ export class Gateway implements Node, LinkOwner {
   /** After any fact: what changed goes into our row, to the site interface, to the neighbours. */
   #settle(nowMs: number): void {
     if (this.membership.takeChanged()) {
-      this.#row.onChanged(nowMs);
+      this.row.onChanged(nowMs);
       this.egress.onMembersChanged(this.settling);
     }
-    this.#row.onSeen(this.ingress.takeSeen(), nowMs);
-    if (this.#row.outdoneBy(this.rows.ownVersionHeard)) this.#row.onChanged(nowMs);
-    const row = this.#row.due(this.membership, this.settling, nowMs);
+    this.row.onSeen(this.ingress.takeSeen(), nowMs);
+    if (this.row.outdoneBy(this.rows.ownVersionHeard)) this.row.onChanged(nowMs);
+    const row = this.row.due(this.membership, this.settling, nowMs);
     if (row) {
       this.rows.publish(row, nowMs);
       // Channels that still send show themselves again before the row forgets them.
-      this.ingress.onRemoteChanged();
+      this.ingress.onRefused(this.row.refused.cappedChannels);
     }
     if (this.rows.changes !== this.#changesSeen) {
       this.#changesSeen = this.rows.changes;
       this.#onRowsChanged();
     }
-    for (let effect = this.rows.takeEffect(); effect; effect = this.rows.takeEffect()) {
+    // What finds no room waits for the next fact: heartbeats alone bring two each second.
+    while (this.#router?.hasRoom !== false) {
+      const effect = this.rows.takeEffect();
+      if (!effect) return;
       this.#router?.sendMessage(effect.to, encodeMessage(effect.message));
     }
   }
@@ -308,7 +314,8 @@ export class Gateway implements Node, LinkOwner {
       if (change.kind === "unwanted") this.#site.forbid(change.group);
       else this.#site.allow(change.want);
     }
-    if (changes.length > 0) this.ingress.onRemoteChanged();
+    const isClaimNew = this.#edge.claims.onRows(this.rows.others());
+    if (changes.length > 0 || isClaimNew) this.ingress.onRemoteChanged();
     this.#tellNeighbours();
     for (const onChange of this.#watchers) onChange();
     this.#watchers.clear();
@@ -327,7 +334,14 @@ export class Gateway implements Node, LinkOwner {
     const text = JSON.stringify(sites);
     if (text === this.#neighboursTold) return;
     this.#neighboursTold = text;
-    this.#router.sendMessage(0, encodeMessage({ kind: "neighbours", sites }));
+    // The list begins anew also when it is empty.
+    let from = 0;
+    do {
+      const part = sites.slice(from, from + neighboursPerMessage);
+      const message = { kind: "neighbours", full: from === 0, sites: part } as const;
+      this.#router.sendMessage(0, encodeMessage(message));
+      from += neighboursPerMessage;
+    } while (from < sites.length);
   }
 
   #checkClosed(link: Link, nowMs: number): void {

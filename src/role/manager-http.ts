@@ -39,6 +39,13 @@ export type Answer =
   | { readonly kind: "body"; readonly status: number; readonly body: unknown }
   | { readonly kind: "failed"; readonly reason: string };
 
+/** Why an answer to the question for rows is of no use, and what to do. */
+export const troubleOf = (answer: Answer): string => {
+  if (answer.kind === "failed") return `${answer.reason}; see manager.contacts`;
+  if (answer.status === 401) return "status 401: control.token differs from that Gateway's";
+  return `status ${answer.status}, not the rows of a Gateway of this version`;
+};
+
 export type RowsBody = {
   readonly incarnation: number;
   readonly changes: number;
@@ -67,12 +74,13 @@ export const rowsBody = (body: unknown): RowsBody | undefined =>
 
 export const routerStatus = (body: unknown): RouterStatus | undefined =>
   has(body, { site: "string", incarnation: "number", entriesHash: "string" }) &&
+  isEpoch(body) &&
   all(body, "links", isLink)
     ? (body as RouterStatus)
     : undefined;
 
 export const gatewayStatus = (body: unknown): GatewayStatus | undefined =>
-  has(body, { site: "string", incarnation: "number", flowsHash: "string" })
+  has(body, { site: "string", incarnation: "number", flowsHash: "string" }) && isEpoch(body)
     ? (body as GatewayStatus)
     : undefined;
 
@@ -81,6 +89,17 @@ export const entriesBody = (body: unknown): readonly Entry[] | undefined =>
 
 export const flowsBody = (body: unknown): readonly FlowAssignment[] | undefined =>
   all(body, "flows", isFlow) ? (body as { flows: FlowAssignment[] }).flows : undefined;
+
+/** Terms that a next one can follow; a role that has met no Manager tells none. */
+const termMax = 2 ** 52;
+
+function isEpoch(body: object): boolean {
+  const { epoch } = body as { epoch?: unknown };
+  if (epoch === undefined) return true;
+  if (!has(epoch, { term: "number", manager: "string" })) return false;
+  const { term } = epoch as Epoch;
+  return Number.isInteger(term) && term >= 1 && term < termMax;
+}
 
 const isRow = (row: unknown): boolean =>
   has(row, {
@@ -106,7 +125,12 @@ const isDelay = (ms: unknown): boolean =>
 
 const isEntry = (entry: unknown): boolean =>
   has(entry, { flow: "number", ingress: "string", local: "boolean" }) &&
+  isFlowId((entry as { flow: number }).flow) &&
   all(entry, "children", isText);
+
+/** 32 bits, the last left free: from one beyond it no next Flow ID could be given. */
+const isFlowId = (flow: number): boolean =>
+  Number.isInteger(flow) && flow >= 1 && flow < 0xffff_ffff;
 
 const isFlow = (flow: unknown): boolean =>
   has(flow, { flow: "number" }) &&

@@ -22,6 +22,7 @@ import {
   requestOf,
   type RouterStatus,
   routerStatus,
+  troubleOf,
   type RowsBody,
   rowsBody,
 } from "./manager-http.ts";
@@ -71,6 +72,7 @@ export class Manager {
   #rowsFrom: { url: string; incarnation: number; changes: number } | undefined;
   #contact = 0;
   #outranked = false;
+  #trouble: string | undefined;
 
   constructor(options: ManagerOptions, nowMs: number) {
     this.#options = options;
@@ -87,6 +89,11 @@ export class Manager {
 
   get applications(): Applications["all"] {
     return this.#options.applications.all;
+  }
+
+  /** Why there are no rows, as far as it is known. */
+  get trouble(): string | undefined {
+    return this.#trouble;
   }
 
   get readsFrom(): string | undefined {
@@ -130,6 +137,7 @@ export class Manager {
     switch (purpose.kind) {
       case "rows":
         this.#onRows(purpose.url, ok ? rowsBody(answer.body) : undefined, nowMs);
+        this.#onContact(purpose.url, answer);
         break;
       case "router":
         this.#onRouter(purpose.site, ok ? routerStatus(answer.body) : undefined, nowMs);
@@ -197,6 +205,16 @@ export class Manager {
     this.#planSoon(nowMs);
   }
 
+  /** Says why a contact is of no use, once for each reason. */
+  #onContact(url: string, answer: Answer): void {
+    const trouble = `${url}: ${troubleOf(answer)}`;
+    if (this.#rowsFrom) this.#trouble = undefined;
+    else if (this.#trouble !== trouble) {
+      this.#trouble = trouble;
+      this.#log("warning", `no rows from ${trouble}`);
+    }
+  }
+
   /** The Gateway that tells the rows may have just started: what it lacks is unknown, not gone. */
   #onRow(told: SiteRow, nowMs: number): void {
     const known = this.#sites.get(told.site);
@@ -255,6 +273,7 @@ export class Manager {
       this.#onEpoch(status.epoch, name);
       site.links = status.links;
       this.#rollout.onRouter(name, status);
+      this.#rollout.onLinks(name, linkedSites(status.links));
     } else if (++site.routerFailures === limits.pollFailuresMax) {
       site.links = [];
       this.#rollout.onRouterLost(name);

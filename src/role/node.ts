@@ -22,8 +22,11 @@ export type Effect =
   | { readonly kind: "log"; readonly level: "info" | "warning"; readonly text: string };
 
 export interface Node {
-  /** A connection stands: one that this node dialled (`tag`), or one it accepted (no tag). */
-  onConnected(port: Port, tag: string | undefined, nowMs: number): void;
+  /**
+   * A connection stands: one that this node dialled (`tag`), or one it accepted (no tag). A pipe
+   * comes from a role of the same process.
+   */
+  onConnected(port: Port, tag: string | undefined, nowMs: number, isPipe?: boolean): void;
   onDialFailed(tag: string, nowMs: number): void;
   onBytes(port: Port, bytes: Uint8Array, nowMs: number): void;
   /** The connection is gone; nothing more comes or goes on it. */
@@ -57,6 +60,28 @@ export interface SiteInterface {
   emit(lans: number, bytes: Uint8Array, from: number, length: number): void;
   flush(): void;
   counters(): SiteCounters;
+}
+
+/** Packets from the site, each behind a data header of Flow ID 0, in `bytes[0, length)`. */
+export type PacketBatch = {
+  readonly bytes: Uint8Array;
+  readonly length: number;
+  /** What was taken, also that which is not handed over: 0 says that nothing is left. */
+  readonly packets: number;
+};
+
+/** Where packets of the site wait for the Gateway. */
+export interface PacketSource {
+  /** Readable while something waits. */
+  readonly descriptor: number;
+  /** Takes a bounded number of packets at once; the batch stands until the next call. */
+  read(): PacketBatch;
+}
+
+/** A site interface as the Gateway's opener holds it: it polls the sources and closes it all. */
+export interface SitePort extends SiteInterface {
+  readonly sources: readonly PacketSource[];
+  close(): void;
 }
 
 /** How an Eavesdropper speaks on its LAN in one IP family: whole packets, sent at once. */

@@ -22,6 +22,8 @@ export type RouterOptions = {
   readonly contacts: readonly string[];
   /** What other sites dial, and where this Router is controlled; empty where there is none. */
   readonly advertise: { readonly endpoint: string; readonly control: string };
+  /** The Gateway runs in the same process, so none from outside is welcome. */
+  readonly gatewayInside?: boolean;
   readonly seed: number;
 };
 
@@ -56,6 +58,9 @@ export class Router implements Node, LinkOwner {
   /** What was dialled, by the connection it became. */
   readonly #endpoints = new Map<Port, string>();
   readonly #effects = new Ring<Effect>(limits.effectsMax);
+  /** The pipe to a Gateway of the same process. */
+  #pipe: Port | undefined;
+  #sitesNamed: readonly { readonly site: string; readonly endpoint: string }[] = [];
 
   constructor(options: RouterOptions, nowMs: number) {
     this.#options = options;
@@ -112,7 +117,8 @@ export class Router implements Node, LinkOwner {
 
   // Facts from the loop.
 
-  onConnected(port: Port, tag: string | undefined, nowMs: number): void {
+  onConnected(port: Port, tag: string | undefined, nowMs: number, isPipe = false): void {
+    if (isPipe) this.#pipe = port;
     if (tag === undefined && !this.#hasRoom()) {
       this.counters.linksRefused++;
       this.#effects.push({ kind: "close", port });
@@ -179,6 +185,9 @@ export class Router implements Node, LinkOwner {
     if (peer.kind === "eavesdropper") return "an Eavesdropper reports to its Gateway";
     if (peer.kind === "gateway") {
       const isOwn = peer.name === this.site && !link.dialled;
+      if (this.#options.gatewayInside && link.port !== this.#pipe) {
+        return `the Gateway of ${this.site} runs in the same process as its Router`;
+      }
       return isOwn ? undefined : `this is the Router of ${this.site}`;
     }
     if (peer.name === this.site) return `two sites are named ${this.site}: rename one`;
@@ -221,7 +230,8 @@ export class Router implements Node, LinkOwner {
       this.counters.messagesUndelivered++;
       return;
     }
-    to.sendMessage(numberOf(peer), payload);
+    // Gossip repairs what a slow neighbour misses; its packets must not suffer for it.
+    to.offerMessage(numberOf(peer), payload);
     this.#settle(to, nowMs);
   }
 
@@ -235,7 +245,10 @@ export class Router implements Node, LinkOwner {
       this.counters.messagesRefused++;
       return;
     }
-    this.#neighbours.onSites(message.sites, nowMs);
+    if (message.full) this.#sitesNamed = [];
+    // Several messages make one list where sites are many.
+    this.#sitesNamed = [...this.#sitesNamed, ...message.sites].slice(0, limits.sitesMax);
+    this.#neighbours.onSites(this.#sitesNamed, nowMs);
   }
 
   #greetGateway(gateway: Link): void {

@@ -19,7 +19,7 @@ import type { Effect, LanVoice, Node } from "./node.ts";
 const mtuBytes = 1_500;
 
 export class TunnelHost implements Node {
-  readonly counters: Record<string, number> = { igmpRefused: 0, othersReports: 0, otherMessages: 0 };
+  readonly counters: Record<string, number> = { othersReports: 0, otherMessages: 0 };
   readonly #voice: LanVoice;
   readonly #listener: Listener;
   readonly #packet = new Uint8Array(new ArrayBuffer(mtuBytes));
@@ -41,9 +41,12 @@ export class TunnelHost implements Node {
     return this.#listener.counts;
   }
 
-  /** The group is wanted so by other sites; replaces what stood. */
+  /**
+   * The group is wanted so by other sites; replaces what stood. Sources that they exclude are not
+   * told (RFC 5790 §4): the ingress drops them, and pimd takes no report that names some.
+   */
   onWant(want: Want): void {
-    this.#listener.onWant(want);
+    this.#listener.onWant(want.mode === "exclude" ? { ...want, sources: [] } : want);
   }
 
   onUnwanted(group: Address): void {
@@ -54,9 +57,7 @@ export class TunnelHost implements Node {
   onIgmp(bytes: Uint8Array, from: number, to: number, nowMs: number): void {
     const packet = parseIgmp(bytes, from, to);
     if (typeof packet === "string") {
-      this.counters["igmpRefused"] = (this.counters["igmpRefused"] ?? 0) + 1;
-      this.counters[`igmp-${packet}`] = (this.counters[`igmp-${packet}`] ?? 0) + 1;
-      return;
+      return this.#count(`igmp-${packet}`);
     }
     const { message } = packet;
     switch (message.kind) {
@@ -66,11 +67,9 @@ export class TunnelHost implements Node {
       case "report":
       case "report3":
       case "leave":
-        this.counters["othersReports"] = (this.counters["othersReports"] ?? 0) + 1;
-        return;
+        return this.#count("othersReports");
       case "other":
-        this.counters["otherMessages"] = (this.counters["otherMessages"] ?? 0) + 1;
-        return;
+        return this.#count("otherMessages");
       default:
         return unreachable(message);
     }
@@ -131,5 +130,9 @@ export class TunnelHost implements Node {
       default:
         return unreachable(report);
     }
+  }
+
+  #count(what: string): void {
+    this.counters[what] = (this.counters[what] ?? 0) + 1;
   }
 }

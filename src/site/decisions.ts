@@ -45,13 +45,40 @@ export class Decisions {
   #ofIpv6(bytes: Uint8Array, packet: number): number {
     const known = this.#ipv6.get(bytes, packet);
     if (known >= 0) return known;
-    const channel = { source: ipv6Source(bytes, packet), group: ipv6Destination(bytes, packet) };
-    const decision = this.#decide(channel);
+    const decision = this.#decide(channelOf(bytes, packet));
     if (!this.#ipv6.set(bytes, packet, decision)) {
       this.#ipv6.clear();
       this.#ipv6.set(bytes, packet, decision);
     }
     return decision;
+  }
+}
+
+/** Source and group of the packet whose header, IPv4 or IPv6, begins at `packet`. */
+export const channelOf = (bytes: Uint8Array, packet: number): PacketChannel =>
+  ipVersion(bytes, packet) === 6
+    ? { source: ipv6Source(bytes, packet), group: ipv6Destination(bytes, packet) }
+    : {
+        source: ipv4Address(ipv4Source(bytes, packet)),
+        group: ipv4Address(ipv4Destination(bytes, packet)),
+      };
+
+/** The longest header that holds a channel: RFC 8200 §3. */
+const headerBytesMax = 40;
+
+/** The last packet of some kind, for whoever asks: to remember one makes no garbage. */
+export class LastPacket {
+  /** The number of the site that brought it, where one did. */
+  site = 0;
+  readonly #header = new Uint8Array(headerBytesMax);
+
+  take(bytes: Uint8Array, packet: number, site = 0): void {
+    for (let i = 0; i < headerBytesMax; i++) this.#header[i] = bytes[packet + i] ?? 0;
+    this.site = site;
+  }
+
+  get channel(): PacketChannel {
+    return channelOf(this.#header, 0);
   }
 }
 

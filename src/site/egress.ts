@@ -1,23 +1,34 @@
 /**
  * From the overlay onto the site's LANs: each arriving packet is re-emitted as it is, to the LANs
  * with listeners, unless it must not enter: no sound IP packet, a scope that never crosses, a
- * source that belongs to this site (it would be our own packet coming back), nobody who wants it.
+ * source that belongs to this site (it would be our own packet coming back), a channel that the
+ * site's policy keeps out, nobody who wants it.
  */
 import { limits } from "../limits.ts";
-import { frameHeaderBytes, framePayloadBytes } from "../wire/frame.ts";
+import { frameHeaderBytes, framePayloadBytes, frameSite } from "../wire/frame.ts";
 import { ipv4Fault, ipv4TotalBytes } from "../wire/ipv4.ts";
 import { ipv6Fault, ipv6TotalBytes } from "../wire/ipv6.ts";
 import { wantsSource } from "../wire/want.ts";
-import { Decisions, ipVersion, type PacketChannel } from "./decisions.ts";
+import { Decisions, ipVersion, LastPacket, type PacketChannel } from "./decisions.ts";
 import type { SiteMembership } from "./membership.ts";
 import { isMartian, type Ownership } from "./ownership.ts";
+import type { Policy } from "./policy.ts";
 import { mayCross } from "./scope.ts";
 
 /** Puts the packet at `bytes[from, from + length)` on the LANs of the bit mask. */
 export type LanTarget = (lans: number, bytes: Uint8Array, from: number, length: number) => void;
 
-const causes = ["notIp", "scope", "martian", "ownSource", "noMember"] as const;
+const causes = ["notIp", "scope", "martian", "ownSource", "denied", "noMember"] as const;
 type Cause = (typeof causes)[number];
+const ownSource = causes.indexOf("ownSource");
+
+/** Who decides what comes out, and the names of the LANs in the order of the mask. */
+export type EgressRules = {
+  readonly ownership: Ownership;
+  readonly policy: Policy;
+  readonly membership: SiteMembership;
+  readonly lans: readonly string[];
+};
 
 /** Decisions: the drop causes, then the LAN masks from `firstMask` on. */
 const firstMask = causes.length;
@@ -28,20 +39,19 @@ export class Egress {
     scope: 0,
     martian: 0,
     ownSource: 0,
+    denied: 0,
     noMember: 0,
   };
   readonly counters = { packets: 0, bytes: 0, delivered: 0 };
-  readonly #ownership: Ownership;
-  readonly #membership: SiteMembership;
-  readonly #lans: readonly string[];
+  /** The last packet of our own that came back: by which site's ingress. */
+  readonly returned = new LastPacket();
+  readonly #rules: EgressRules;
   readonly #decisions = new Decisions((channel) => this.#decisionFor(channel));
   /** Until the site knows its members, every LAN gets what the Manager sends here. */
   #settling = true;
 
-  constructor(ownership: Ownership, membership: SiteMembership, lans: readonly string[]) {
-    this.#ownership = ownership;
-    this.#membership = membership;
-    this.#lans = lans;
+  constructor(rules: EgressRules) {
+    this.#rules = rules;
   }
 
   /** Members changed, or the time of settling is over. */
@@ -61,6 +71,7 @@ export class Egress {
       this.counters.bytes += length;
       if (decision < firstMask) {
         this.drops[causes[decision] as Cause]++;
+        if (decision === ownSource) this.returned.take(bytes, packet, frameSite(bytes, at));
       } else {
         this.counters.delivered++;
         target(decision - firstMask, bytes, packet, length);
@@ -78,18 +89,20 @@ export class Egress {
   #decisionFor({ source, group }: PacketChannel): number {
     if (!mayCross(group)) return causes.indexOf("scope");
     if (isMartian(source)) return causes.indexOf("martian");
-    if (this.#ownership.owns(source)) return causes.indexOf("ownSource");
+    const { ownership, policy, membership } = this.#rules;
+    if (ownership.owns(source)) return ownSource;
+    if (!policy.admits("in", source, group)) return causes.indexOf("denied");
     if (this.#settling) return firstMask + this.#everyLan();
-    const want = this.#membership.want(group);
+    const want = membership.want(group);
     if (!want || !wantsSource(want, source)) return causes.indexOf("noMember");
-    return firstMask + this.#maskOf([...this.#membership.lansWanting(group)]);
+    return firstMask + this.#maskOf([...membership.lansWanting(group)]);
   }
 
   /** A LAN that an Eavesdropper elsewhere reports under another name may be any of ours. */
   #maskOf(wanting: readonly string[]): number {
     let mask = 0;
     for (const name of wanting) {
-      const lan = this.#lans.indexOf(name);
+      const lan = this.#rules.lans.indexOf(name);
       if (lan < 0) return this.#everyLan();
       mask |= 1 << lan;
     }
@@ -97,7 +110,7 @@ export class Egress {
   }
 
   #everyLan(): number {
-    return 2 ** Math.min(this.#lans.length, limits.lansPerSiteMax) - 1;
+    return 2 ** Math.min(this.#rules.lans.length, limits.lansPerSiteMax) - 1;
   }
 }
 

@@ -5,32 +5,57 @@
  */
 import { limits } from "../limits.ts";
 import { frameHeaderBytes, framePayloadBytes, writeDataHeader } from "../wire/frame.ts";
-import { ipv4TotalBytes } from "../wire/ipv4.ts";
-import { ipv6TotalBytes } from "../wire/ipv6.ts";
+import { ipv4Destination, ipv4TotalBytes } from "../wire/ipv4.ts";
+import { ipv6DestinationWord, ipv6TotalBytes } from "../wire/ipv6.ts";
 import { channelText, type FlowAssignment } from "../wire/plan.ts";
 import { wantsSource } from "../wire/want.ts";
-import { Decisions, ipVersion, type PacketChannel } from "./decisions.ts";
+import { channelOf, Decisions, ipVersion, LastPacket, type PacketChannel } from "./decisions.ts";
+import { Hold } from "./hold.ts";
 import type { Ownership } from "./ownership.ts";
+import type { Claims } from "./claims.ts";
+import type { Policy } from "./policy.ts";
+import type { RateLimit } from "./rate-limit.ts";
 import type { RemoteWants } from "./remote.ts";
 import { mayCross } from "./scope.ts";
 
 /** Where stamped frames go: `bytes[from, to)` holds `frames` whole data frames, borrowed. */
 export type FrameTarget = (bytes: Uint8Array, from: number, to: number, frames: number) => void;
 
-const causes = ["notIp", "scope", "notOwned", "unwanted", "holdFull", "holdExpired"] as const;
+const causes = [
+  "notIp",
+  "scope",
+  "foreignSource",
+  "notOwned",
+  "denied",
+  "unwanted",
+  "sourceCap",
+  "rateLimit",
+  "holdFull",
+  "holdExpired",
+] as const;
 type Cause = (typeof causes)[number];
+
+/** Who decides what enters. */
+export type IngressRules = {
+  readonly ownership: Ownership;
+  readonly claims: Claims;
+  readonly policy: Policy;
+  readonly remote: RemoteWants;
+  readonly rateLimit?: RateLimit | undefined;
+};
 
 /**
  * Decisions: the drop causes, then hold, then the flows from `firstFlow` on.
  */
 const hold = causes.length;
 const firstFlow = hold + 1;
+const rateLimited = causes.indexOf("rateLimit");
+const foreign = causes.indexOf("foreignSource");
+const notOwned = causes.indexOf("notOwned");
 
 /** RFC 791 §3.1: five words; RFC 8200 §3: ten. */
 const ipv4HeaderBytesMin = 20;
 const ipv6HeaderBytesMin = 40;
-
-type Held = { readonly frame: Uint8Array; readonly atMs: number };
 
 type Flow = { readonly id: number; sequence: number; bytes: number };
 
@@ -38,28 +63,33 @@ export class Ingress {
   readonly drops: Record<Cause, number> = {
     notIp: 0,
     scope: 0,
+    foreignSource: 0,
     notOwned: 0,
+    denied: 0,
     unwanted: 0,
+    sourceCap: 0,
+    rateLimit: 0,
     holdFull: 0,
     holdExpired: 0,
   };
   readonly counters = { packets: 0, bytes: 0, stamped: 0, held: 0 };
+  /** The last packets that were refused for their source. */
+  readonly strangers = { foreign: new LastPacket(), notOwned: new LastPacket() };
   readonly #site: number;
-  readonly #ownership: Ownership;
-  readonly #remote: RemoteWants;
-  readonly #decisions = new Decisions((channel) => this.#decisionFor(channel));
+  readonly #rules: IngressRules;
+  readonly #decisions = new Decisions((channel) => this.#decisionOf(channel));
   #flows: Flow[] = [];
   #assignments: readonly FlowAssignment[] = [];
   readonly #flowOfChannel = new Map<string, number>();
-  #held: Held[] = [];
-  #heldBytes = 0;
+  readonly #hold = new Hold();
   /** Channels seen here since the last call of `takeSeen`, as a new sender shows itself. */
   #seen = new Map<string, PacketChannel>();
+  /** Channels beyond the site's bound; the row has refused them. */
+  #refused: ReadonlyMap<string, unknown> = new Map();
 
-  constructor(site: number, ownership: Ownership, remote: RemoteWants) {
+  constructor(site: number, rules: IngressRules) {
     this.#site = site;
-    this.#ownership = ownership;
-    this.#remote = remote;
+    this.#rules = rules;
   }
 
   get assignments(): readonly FlowAssignment[] {
@@ -67,7 +97,7 @@ export class Ingress {
   }
 
   get heldBytes(): number {
-    return this.#heldBytes;
+    return this.#hold.bytes;
   }
 
   get hasSeen(): boolean {
@@ -87,7 +117,7 @@ export class Ingress {
   }
 
   /** Takes the Manager's whole list; flows that stay keep their sequence. Held packets may go. */
-  onFlows(assignments: readonly FlowAssignment[], target: FrameTarget): void {
+  onFlows(assignments: readonly FlowAssignment[], nowMs: number, target: FrameTarget): void {
     const standing = new Map(this.#flows.map((flow) => [flow.id, flow]));
     this.#assignments = assignments;
     this.#flowOfChannel.clear();
@@ -98,10 +128,18 @@ export class Ingress {
       return flow;
     });
     this.onRemoteChanged();
-    this.#release(target);
+    const isReady = (channel: PacketChannel): boolean => this.#decisionFor(channel) !== hold;
+    this.#hold.onReady(isReady, nowMs);
+    this.#release(nowMs, target);
   }
 
-  /** Remote wants changed: decide anew. */
+  /** The channels that the site's bound leaves out, by `channelText`. */
+  onRefused(refused: ReadonlyMap<string, unknown>): void {
+    this.#refused = refused;
+    this.#decisions.clear();
+  }
+
+  /** Remote wants or claims changed: decide anew. */
   onRemoteChanged(): void {
     this.#decisions.clear();
   }
@@ -111,13 +149,14 @@ export class Ingress {
    * hands runs of them on.
    */
   onPackets(bytes: Uint8Array, to: number, nowMs: number, target: FrameTarget): void {
+    if (this.#hold.bytes > 0) this.#release(nowMs, target);
     let runFrom = 0;
     let frames = 0;
     let at = 0;
     while (at < to) {
       const packet = at + frameHeaderBytes;
       const end = packet + framePayloadBytes(bytes, at);
-      const decision = this.#decide(bytes, packet, end);
+      const decision = this.#limited(this.#decide(bytes, packet, end), bytes, packet, end, nowMs);
       this.counters.packets++;
       this.counters.bytes += end - packet;
       if (decision >= firstFlow) {
@@ -127,24 +166,21 @@ export class Ingress {
         if (frames > 0) target(bytes, runFrom, at, frames);
         frames = 0;
         runFrom = end;
-        if (decision === hold) this.#hold(bytes, at, end, nowMs);
-        else this.drops[causes[decision] as Cause]++;
+        if (decision === hold) this.#keep(bytes, at, end, nowMs);
+        else this.#drop(decision, bytes, packet);
       }
       at = end;
     }
     if (frames > 0) target(bytes, runFrom, to, frames);
   }
 
-  onDeadline(nowMs: number): void {
-    const staying = this.#held.findIndex(({ atMs }) => atMs + limits.ingressHoldMs > nowMs);
-    const expired = this.#held.splice(0, staying < 0 ? this.#held.length : staying);
-    for (const { frame } of expired) this.#heldBytes -= frame.length;
-    this.drops.holdExpired += expired.length;
+  onDeadline(nowMs: number, target: FrameTarget): void {
+    this.#release(nowMs, target);
+    this.drops.holdExpired += this.#hold.expire(nowMs);
   }
 
   nextDeadlineMs(): number {
-    const oldest = this.#held[0];
-    return oldest ? oldest.atMs + limits.ingressHoldMs : Number.POSITIVE_INFINITY;
+    return this.#hold.nextDeadlineMs();
   }
 
   #decide(bytes: Uint8Array, packet: number, end: number): number {
@@ -153,14 +189,44 @@ export class Ingress {
       : causes.indexOf("notIp");
   }
 
+  /** Whatever would leave is charged to the rate limits, once. */
+  #limited(
+    decision: number,
+    bytes: Uint8Array,
+    packet: number,
+    end: number,
+    nowMs: number,
+  ): number {
+    const { rateLimit } = this.#rules;
+    if (rateLimit === undefined || decision < hold) return decision;
+    return takes(rateLimit, bytes, packet, end, nowMs) ? decision : rateLimited;
+  }
+
+  #drop(decision: number, bytes: Uint8Array, packet: number): void {
+    this.drops[causes[decision] as Cause]++;
+    if (decision === foreign) this.strangers.foreign.take(bytes, packet);
+    if (decision === notOwned) this.strangers.notOwned.take(bytes, packet);
+  }
+
+  /** Behind packets of its channel that still wait, a packet waits too. */
+  #decisionOf(channel: PacketChannel): number {
+    const settled = this.#decisionFor(channel);
+    return settled >= firstFlow && this.#hold.has(channel) ? hold : settled;
+  }
+
   #decisionFor(channel: PacketChannel): number {
     const { source, group } = channel;
     if (!mayCross(group)) return causes.indexOf("scope");
-    if (!this.#ownership.owns(source)) return causes.indexOf("notOwned");
-    const want = this.#remote.get(group);
+    const { ownership, claims, policy, remote } = this.#rules;
+    if (!ownership.owns(source))
+      return claims.claimantOf(source) === undefined ? notOwned : foreign;
+    if (!policy.admits("out", source, group)) return causes.indexOf("denied");
+    const want = remote.get(group);
     if (!want || !wantsSource(want, source)) return causes.indexOf("unwanted");
     const key = channelText(channel);
+    // A refused one shows itself too: it waits for a place in the row.
     if (this.#seen.size < limits.channelsPerSiteMax) this.#seen.set(key, channel);
+    if (this.#refused.has(key)) return causes.indexOf("sourceCap");
     const flow = this.#flowOfChannel.get(key) ?? this.#flowOfChannel.get(channelText({ group }));
     return flow === undefined ? hold : firstFlow + flow;
   }
@@ -171,38 +237,42 @@ export class Ingress {
     this.counters.stamped++;
   }
 
-  #hold(bytes: Uint8Array, at: number, end: number, nowMs: number): void {
-    if (this.#heldBytes + end - at > limits.ingressHoldBytes) {
-      this.drops.holdFull++;
-      return;
-    }
+  #keep(bytes: Uint8Array, at: number, end: number, nowMs: number): void {
     const frame = bytes.slice(at, end);
-    this.#held.push({ frame, atMs: nowMs });
-    this.#heldBytes += frame.length;
-    this.counters.held++;
+    const channel = channelOf(frame, frameHeaderBytes);
+    if (this.#hold.push(channel, frame, nowMs)) this.counters.held++;
+    else this.drops.holdFull++;
   }
 
-  /** Sends held packets whose channel now has a flow, in the order they came. */
-  #release(target: FrameTarget): void {
-    const staying: Held[] = [];
-    for (const held of this.#held) {
-      const { frame } = held;
-      const decision = this.#decisions.of(frame, frameHeaderBytes);
-      if (decision === hold) {
-        staying.push(held);
-        continue;
+  /** Sends held packets whose time has come; a channel without any goes its straight way again. */
+  #release(nowMs: number, target: FrameTarget): void {
+    const emptied = this.#hold.release(nowMs, (channel, frame) => {
+      const decision = this.#decisionFor(channel);
+      if (decision >= firstFlow) {
+        const flow = this.#flows[decision - firstFlow] as Flow;
+        this.#stamp(frame, 0, frame.length - frameHeaderBytes, flow);
+        target(frame, 0, frame.length, 1);
+      } else {
+        this.drops[causes[decision] ?? "holdExpired"]++;
       }
-      this.#heldBytes -= frame.length;
-      if (decision < firstFlow) {
-        this.drops[causes[decision] as Cause]++;
-        continue;
-      }
-      const flow = this.#flows[decision - firstFlow] as Flow;
-      this.#stamp(frame, 0, frame.length - frameHeaderBytes, flow);
-      target(frame, 0, frame.length, 1);
-    }
-    this.#held = staying;
+    });
+    if (emptied) this.#decisions.clear();
   }
+}
+
+function takes(
+  rateLimit: RateLimit,
+  bytes: Uint8Array,
+  packet: number,
+  end: number,
+  nowMs: number,
+): boolean {
+  if (ipVersion(bytes, packet) === 4) {
+    return rateLimit.takes(ipv4Destination(bytes, packet), end - packet, nowMs);
+  }
+  const word = (index: number): number => ipv6DestinationWord(bytes, packet, index);
+  const upper = (word(0) ^ word(1) ^ word(2)) >>> 0;
+  return rateLimit.takes(word(3), end - packet, nowMs, upper);
 }
 
 /** Whether `bytes[packet, end)` is one packet as the kernel, which checked it, hands it over. */

@@ -3,13 +3,15 @@
  * and change; one that goes away keeps its members for a while, since absent is unknown, not gone.
  * So does one that starts anew: its first snapshot lacks whatever has not been reported again yet.
  * Additions count at once; a want that shrinks, or a sender that falls silent, is withdrawn after a
- * short hold, so that a host which leaves and joins again changes nothing outside the site.
+ * short hold, so that a host which leaves and joins again changes nothing outside the site. Groups
+ * that flap are damped: longer holds, and few changes a second.
  */
 import { type Address, type Prefix, prefixContains } from "../base/address.ts";
 import { Deadlines } from "../base/deadlines.ts";
 import { limits } from "../limits.ts";
 import type { LanSender, MessageOf } from "../wire/message.ts";
 import { sameWant, unionOfWants, type Want } from "../wire/want.ts";
+import { Damping } from "./damping.ts";
 
 type Lan = {
   /** The life of its Eavesdropper. */
@@ -31,13 +33,16 @@ const senderKey = (source: Address, group: Address): string => `${source} ${grou
 
 export class SiteMembership {
   readonly counters = { lansRefused: 0, groupsRefused: 0, sendersRefused: 0, foreignSenders: 0 };
+  readonly damping = new Damping();
   readonly #prefixes: readonly Prefix[];
   readonly #lans = new Map<string, Lan>();
   readonly #absence = new Deadlines<string>();
   readonly #formerEnd = new Deadlines<string>();
-  /** What stands towards the outside: at least what is wanted now. */
+  /** What stands towards the outside: at least what is wanted now, but for delayed groups. */
   readonly #wants = new Map<Address, Want>();
   readonly #withdrawals = new Deadlines<Address>();
+  /** Groups that flap and are wanted more than stands, until they may change again. */
+  readonly #delayed = new Deadlines<Address>();
   #changed = false;
 
   constructor(prefixes: readonly Prefix[]) {
@@ -142,11 +147,19 @@ export class SiteMembership {
       this.#changed = true;
       for (const group of groups) this.#settle(group, nowMs);
     }
-    for (const group of this.#withdrawals.takeDue(nowMs)) this.#set(group, this.#merged(group));
+    for (const group of this.#delayed.takeDue(nowMs)) this.#settle(group, nowMs);
+    for (const group of this.#withdrawals.takeDue(nowMs)) this.#withdraw(group, nowMs);
+    this.damping.onDeadline(nowMs);
   }
 
   nextDeadlineMs(): number {
-    return Math.min(this.#absence.nextMs(), this.#formerEnd.nextMs(), this.#withdrawals.nextMs());
+    return Math.min(
+      this.#absence.nextMs(),
+      this.#formerEnd.nextMs(),
+      this.#delayed.nextMs(),
+      this.#withdrawals.nextMs(),
+      this.damping.nextDeadlineMs(),
+    );
   }
 
   #lanOf(name: string, incarnation: number): Lan | undefined {
@@ -205,16 +218,45 @@ export class SiteMembership {
     return merged;
   }
 
-  /** Widens at once; narrows when the hold is over. */
+  /** Widens at once, unless it flaps; narrows when the hold is over. */
   #settle(group: Address, nowMs: number): void {
     const now = this.#merged(group);
     const standing = this.#wants.get(group);
     if (now && (!standing || sameWant(unionOfWants(standing, now), now))) {
-      this.#withdrawals.delete(group);
-      return this.#set(group, now);
+      if (this.#withdrawals.delete(group)) this.damping.onGrow(group, nowMs);
+      return this.#widen(group, now, nowMs);
     }
-    if (now && standing) this.#set(group, unionOfWants(standing, now));
-    if (!this.#withdrawals.has(group)) this.#withdrawals.set(group, nowMs + limits.withdrawHoldMs);
+    if (!standing) {
+      this.#delayed.delete(group);
+      return;
+    }
+    this.damping.onShrink(group, nowMs);
+    const holdMs = this.damping.holdMs(group);
+    if (now) this.#widen(group, unionOfWants(standing, now), nowMs);
+    if (!this.#withdrawals.has(group)) this.#withdrawals.set(group, nowMs + holdMs);
+  }
+
+  #widen(group: Address, want: Want, nowMs: number): void {
+    const standing = this.#wants.get(group);
+    if (standing && sameWant(standing, want)) {
+      this.#delayed.delete(group);
+      return;
+    }
+    if (this.#delayed.has(group)) return;
+    this.damping.onGrow(group, nowMs);
+    const atMs = this.damping.changeMs(group, nowMs);
+    if (atMs > nowMs) this.#delayed.set(group, atMs);
+    else this.#set(group, want);
+  }
+
+  #withdraw(group: Address, nowMs: number): void {
+    const atMs = this.damping.changeMs(group, nowMs);
+    if (atMs > nowMs) {
+      this.#withdrawals.set(group, atMs);
+      return;
+    }
+    this.#delayed.delete(group);
+    this.#set(group, this.#merged(group));
   }
 
   #set(group: Address, want: Want | undefined): void {

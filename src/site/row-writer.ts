@@ -1,13 +1,16 @@
 /**
  * Our own site's row: what it says, when it is published, and its version. Changes are gathered for
- * some milliseconds, and the row is refreshed while nothing changes. What does not fit is left out
- * and counted; groups that are wanted come before senders.
+ * some milliseconds, and the row is refreshed while nothing changes. What the site's policy or its
+ * bounds refuse is left out, and so is what does not fit: it is counted and can be shown. Groups
+ * that are wanted come before senders, and what stands in the row before what is new.
  */
 import { type Address, isSourceSpecific } from "../base/address.ts";
 import { limits } from "../limits.ts";
 import { rowBytes, type SiteRow } from "../wire/message.ts";
+import { channelText } from "../wire/plan.ts";
 import type { Want } from "../wire/want.ts";
 import type { SiteMembership } from "./membership.ts";
+import type { Policy } from "./policy.ts";
 import { mayCross } from "./scope.ts";
 
 type Version = Pick<SiteRow, "incarnation" | "sequence">;
@@ -15,9 +18,43 @@ type Channel = { readonly source: Address; readonly group: Address };
 
 export type RowFrame = Pick<SiteRow, "site" | "zone" | "gatewayControl" | "prefixes">;
 
+/** What a row may say at most. */
+export type RowRules = {
+  readonly policy: Policy;
+  readonly groupsMax: number;
+  /** Channels (S,G), since a source counts once for each of its groups. */
+  readonly sourcesMax: number;
+};
+
+/** What the last row had to leave out, and why: groups wanted, and channels by `channelText`. */
+export type Refused = {
+  readonly deniedGroups: readonly Address[];
+  readonly cappedGroups: readonly Address[];
+  readonly deniedChannels: ReadonlyMap<string, Channel>;
+  readonly cappedChannels: ReadonlyMap<string, Channel>;
+};
+
 export class RowWriter {
-  readonly counters = { published: 0, wantsLeftOut: 0, sendsLeftOut: 0 };
+  /** Of the last row, besides `published`. */
+  readonly counters = {
+    published: 0,
+    wantsDenied: 0,
+    wantsOverCap: 0,
+    wantsLeftOut: 0,
+    sendsDenied: 0,
+    sendsOverCap: 0,
+    sendsLeftOut: 0,
+  };
   readonly #frame: RowFrame;
+  readonly #rules: RowRules;
+  #refused: Refused = {
+    deniedGroups: [],
+    cappedGroups: [],
+    deniedChannels: new Map(),
+    cappedChannels: new Map(),
+  };
+  /** Channels of the last row: they keep their places. */
+  #sending: ReadonlyMap<string, Channel> = new Map();
   /** What the Router says of itself. */
   #router: Pick<SiteRow, "router" | "routerControl"> = { router: "", routerControl: "" };
   #incarnation: number;
@@ -27,11 +64,16 @@ export class RowWriter {
   /** Channels seen at the ingress, kept as long as PIM keeps a silent source. */
   readonly #seen = new Map<string, Channel & { untilMs: number }>();
 
-  constructor(frame: RowFrame, incarnation: number, nowMs: number) {
+  constructor(frame: RowFrame, rules: RowRules, incarnation: number, nowMs: number) {
     this.#frame = frame;
+    this.#rules = rules;
     this.#incarnation = incarnation;
     this.#dueMs = nowMs;
     this.#refreshMs = nowMs + limits.rowRefreshMs;
+  }
+
+  get refused(): Refused {
+    return this.#refused;
   }
 
   /** Something the row says has changed. */
@@ -47,11 +89,12 @@ export class RowWriter {
   /** Channels whose packets came through the site interface. */
   onSeen(channels: readonly Channel[], nowMs: number): void {
     for (const { source, group } of channels) {
-      const key = `${source} ${group}`;
+      const key = channelText({ source, group });
       if (!this.#seen.has(key)) {
         if (this.#seen.size >= limits.channelsPerSiteMax) continue;
-        // A new sender's packets are waiting: no gathering.
-        this.#dueMs = nowMs;
+        // A new sender's packets are waiting: no gathering, unless it will hardly find a place.
+        if (this.#sending.size < this.#rules.sourcesMax) this.#dueMs = nowMs;
+        else this.onChanged(nowMs);
       }
       this.#seen.set(key, { source, group, untilMs: nowMs + limits.senderSilenceMs });
     }
@@ -75,14 +118,21 @@ export class RowWriter {
     this.#refreshMs = nowMs + limits.rowRefreshMs;
     this.#sequence++;
     this.counters.published++;
+    const wants = this.#wants(membership);
+    const sends = this.#sends(membership, nowMs);
+    this.#refused = { ...wants.refused, ...sends.refused };
+    this.counters.wantsDenied = this.#refused.deniedGroups.length;
+    this.counters.wantsOverCap = this.#refused.cappedGroups.length;
+    this.counters.sendsDenied = this.#refused.deniedChannels.size;
+    this.counters.sendsOverCap = this.#refused.cappedChannels.size;
     return this.#fitted({
       ...this.#frame,
       ...this.#router,
       incarnation: this.#incarnation,
       sequence: this.#sequence,
       settling,
-      wants: [...membership.wants()].filter(({ group }) => mayCross(group)).map(bounded),
-      sends: this.#sends(membership, nowMs),
+      wants: wants.wants,
+      sends: sends.sends,
     });
   }
 
@@ -90,16 +140,58 @@ export class RowWriter {
     return Math.min(this.#dueMs, this.#refreshMs);
   }
 
-  #sends(membership: SiteMembership, nowMs: number): Channel[] {
-    const sends = new Map<string, Channel>();
-    for (const [key, { source, group, untilMs }] of this.#seen) {
-      if (untilMs <= nowMs) this.#seen.delete(key);
-      else sends.set(key, { source, group });
+  /** The oldest wants come first, so a group that is new never displaces one that stands. */
+  #wants(membership: SiteMembership) {
+    const wants: Want[] = [];
+    const deniedGroups: Address[] = [];
+    const cappedGroups: Address[] = [];
+    for (const want of membership.wants()) {
+      if (!mayCross(want.group)) continue;
+      const admitted = this.#rules.policy.narrowed("in", want);
+      if (!admitted) deniedGroups.push(want.group);
+      else if (wants.length >= this.#rules.groupsMax) cappedGroups.push(want.group);
+      else wants.push(bounded(admitted));
     }
-    for (const { source, group } of membership.senders()) {
-      if (mayCross(group)) sends.set(`${source} ${group}`, { source, group });
+    return { wants, refused: { deniedGroups, cappedGroups } };
+  }
+
+  #sends(membership: SiteMembership, nowMs: number) {
+    const waiting = new Map<string, Channel>();
+    const deniedChannels = new Map<string, Channel>();
+    for (const [key, { source, group }] of this.#candidates(membership, nowMs)) {
+      const channel = { source, group };
+      (this.#admits(channel) ? waiting : deniedChannels).set(key, channel);
     }
-    return [...sends.values()];
+    const sending = new Map<string, Channel>();
+    for (const key of this.#sending.keys()) {
+      const standing = waiting.get(key);
+      if (standing) sending.set(key, standing);
+      waiting.delete(key);
+    }
+    for (const [key, channel] of waiting) {
+      if (sending.size >= this.#rules.sourcesMax) break;
+      sending.set(key, channel);
+      waiting.delete(key);
+    }
+    this.#sending = sending;
+    return { sends: [...sending.values()], refused: { deniedChannels, cappedChannels: waiting } };
+  }
+
+  /** Channels heard on the LANs or seen at the ingress that may cross by their scope. */
+  #candidates(membership: SiteMembership, nowMs: number): Map<string, Channel> {
+    const candidates = new Map<string, Channel>();
+    for (const [key, channel] of this.#seen) {
+      if (channel.untilMs <= nowMs) this.#seen.delete(key);
+      else candidates.set(key, channel);
+    }
+    for (const sender of membership.senders()) {
+      if (mayCross(sender.group)) candidates.set(channelText(sender), sender);
+    }
+    return candidates;
+  }
+
+  #admits({ source, group }: Channel): boolean {
+    return this.#rules.policy.admits("out", source, group);
   }
 
   #fitted(row: SiteRow): SiteRow {

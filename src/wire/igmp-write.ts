@@ -99,12 +99,16 @@ export function writeReport3(
   return closePacket(into, at, igmpField.records + recordsBytes);
 }
 
-/** Source and group of a version 2 report or leave; an object, as the two are of one kind. */
+/** Source and group of a report or leave; an object, as the two are of one kind. */
 export type Membership2 = { readonly source: Address; readonly group: Address };
 
 /** Writes a version 2 report packet to its group and returns its length in bytes. */
 export const writeReport2 = (into: Uint8Array, report: Membership2): number =>
   writeGroupMessage(into, igmpType.report2, report, report.group);
+
+/** Writes a version 1 report packet to its group and returns its length in bytes. */
+export const writeReport1 = (into: Uint8Array, report: Membership2): number =>
+  writeGroupMessage(into, igmpType.report1, report, report.group);
 
 /** Writes a version 2 leave packet to 224.0.0.2 and returns its length in bytes. */
 export const writeLeave2 = (into: Uint8Array, leave: Membership2): number =>

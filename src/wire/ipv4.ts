@@ -15,7 +15,7 @@
  */
 import { assert } from "../base/assert.ts";
 import { readU16, readU32, readU8, writeU16, writeU32 } from "../base/bytes.ts";
-import { checksum, writeChecksum } from "../base/checksum.ts";
+import { checksum, updatedChecksum, writeChecksum } from "../base/checksum.ts";
 import { limits } from "../limits.ts";
 
 const field = {
@@ -147,6 +147,27 @@ export function writeIpv4Header(into: Uint8Array, at: number, fields: Ipv4Fields
   if (fields.routerAlert) writeU32(into, at + field.options, routerAlert);
   writeChecksum(into, at + field.checksum, at, at + headerBytes);
   return headerBytes;
+}
+
+/** One hop: the TTL, which is above 1, goes down by one, and the checksum follows (RFC 1624). */
+export function lowerTtl(bytes: Uint8Array, at: number): void {
+  const before = readU16(bytes, at + field.ttl);
+  const after = before - 0x100;
+  writeU16(bytes, at + field.ttl, after);
+  const sum = updatedChecksum(readU16(bytes, at + field.checksum), before, after);
+  writeU16(bytes, at + field.checksum, sum);
+}
+
+/** Gives the header at `at` another total length and identification. */
+export function resizeIpv4(
+  bytes: Uint8Array,
+  at: number,
+  totalBytes: number,
+  identification: number,
+): void {
+  writeU16(bytes, at + field.totalBytes, totalBytes);
+  writeU16(bytes, at + field.identification, identification);
+  writeChecksum(bytes, at + field.checksum, at, at + ipv4HeaderBytes(bytes, at));
 }
 
 /** Writes the Ethernet address of a group: 01:00:5e and its low 23 bits (RFC 1112 §6.4). */

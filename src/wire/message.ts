@@ -92,9 +92,10 @@ const Sender = v.strictObject({
 });
 
 const Message = v.variant("kind", [
-  /** Gateway to its Router: the sites it knows, to be linked. */
+  /** Gateway to its Router: the sites it knows, to be linked; `full` begins the list anew. */
   v.strictObject({
     kind: v.literal("neighbours"),
+    full: v.boolean(),
     sites: v.pipe(v.array(v.strictObject({ site: name, endpoint })), v.maxLength(limits.sitesMax)),
   }),
   /** Router to its Gateway: where other sites dial it, and its control endpoint; empty if none. */

@@ -7,7 +7,7 @@ import { checksum, onesSum } from "../base/checksum.ts";
 import { ipv4HeaderBytes, protocolUdp } from "./ipv4.ts";
 
 const field = { sourcePort: 0, destinationPort: 2, bytes: 4, checksum: 6 } as const;
-const headerBytes = 8;
+export const udpHeaderBytes = 8;
 const ipv4AddressesAt = 12;
 const ipv4AddressesEnd = 20;
 
@@ -18,9 +18,9 @@ export type UdpFault = "short" | "length";
  * later fragment. A first fragment is shorter than its length field says, so it ends in "length".
  */
 export function udpFault(bytes: Uint8Array, from: number, to: number): UdpFault | undefined {
-  if (to - from < headerBytes) return "short";
+  if (to - from < udpHeaderBytes) return "short";
   const segmentBytes = udpBytes(bytes, from);
-  return segmentBytes < headerBytes || segmentBytes > to - from ? "length" : undefined;
+  return segmentBytes < udpHeaderBytes || segmentBytes > to - from ? "length" : undefined;
 }
 
 /** Length of the segment in bytes, header included. */
@@ -35,10 +35,25 @@ export const udpDestinationPort = (bytes: Uint8Array, at: number): number =>
 /**
  * Completes the checksum of the segment in `bytes[at, end)` whose field holds the folded sum of the
  * pseudo-header (Linux, `TP_STATUS_CSUMNOTREADY`): the sum of all of it, the field as found,
- * complemented; a result of 0 is sent as 0xffff, since 0 means "none" (RFC 768).
+ * complemented; a result of 0 is sent as 0xffff, since 0 means "none" (RFC 768). Other protocols,
+ * to which both mean the same, have the field elsewhere.
  */
-export function completePartialChecksum(bytes: Uint8Array, at: number, end: number): void {
-  writeU16(bytes, at + field.checksum, checksum(bytes, at, end) || 0xffff);
+export function completePartialChecksum(
+  bytes: Uint8Array,
+  at: number,
+  end: number,
+  fieldAt: number = field.checksum,
+): void {
+  writeU16(bytes, at + fieldAt, checksum(bytes, at, end) || 0xffff);
+}
+
+/** Gives the whole segment at `at` another length and, if it has one, the checksum that fits. */
+export function resizeUdp(bytes: Uint8Array, ipAt: number, segmentBytes: number): void {
+  const at = ipAt + ipv4HeaderBytes(bytes, ipAt);
+  writeU16(bytes, at + field.bytes, segmentBytes);
+  if (readU16(bytes, at + field.checksum) === 0) return;
+  writeU16(bytes, at + field.checksum, pseudoSum(bytes, ipAt, segmentBytes));
+  completePartialChecksum(bytes, at, at + segmentBytes);
 }
 
 /**
@@ -49,7 +64,8 @@ export function udpChecksumIsRight(bytes: Uint8Array, ipAt: number): boolean {
   const at = ipAt + ipv4HeaderBytes(bytes, ipAt);
   if (readU16(bytes, at + field.checksum) === 0) return true;
   const segmentBytes = udpBytes(bytes, at);
-  const start = protocolUdp + segmentBytes;
-  const pseudo = onesSum(bytes, ipAt + ipv4AddressesAt, ipAt + ipv4AddressesEnd, start);
-  return checksum(bytes, at, at + segmentBytes, pseudo) === 0;
+  return checksum(bytes, at, at + segmentBytes, pseudoSum(bytes, ipAt, segmentBytes)) === 0;
 }
+
+const pseudoSum = (bytes: Uint8Array, ipAt: number, segmentBytes: number): number =>
+  onesSum(bytes, ipAt + ipv4AddressesAt, ipAt + ipv4AddressesEnd, protocolUdp + segmentBytes);

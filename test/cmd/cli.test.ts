@@ -34,8 +34,9 @@ describe("help and version", () => {
     const { status, out, err } = fastcast(["--help"]);
     expect(status).toBe(exitStatus.done);
     expect(err).toBe("");
-    for (const role of ["site", "router", "gateway", "eavesdropper", "manager", "config", "lab"]) {
-      expect(out).toMatch(new RegExp(`^  ${role} `, "m"));
+    const roles = ["site", "router", "gateway", "eavesdropper", "manager"];
+    for (const command of [...roles, "config", "lab", "doctor"]) {
+      expect(out).toMatch(new RegExp(`^  ${command} `, "m"));
     }
     expect(out).toContain("First five minutes:");
     for (const [name, meaning] of Object.entries(exitMeaning)) {

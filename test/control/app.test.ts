@@ -55,6 +55,25 @@ describe("one roof", () => {
     expect((await app.request("/healthz")).status).toBe(503);
   });
 
+  test("findings of all roles that look for any, each with its role", async () => {
+    const finds = (name: string, codes: string[]): RoleControl => ({
+      ...role(name),
+      findings: () => codes.map((code) => ({ code })),
+    });
+    const app = appOf([finds("gateway", ["A"]), role("router"), finds("eavesdropper", ["B", "C"])]);
+    expect(await get(app, "/v1/findings")).toEqual({
+      findings: [
+        { role: "gateway", code: "A" },
+        { role: "eavesdropper", code: "B" },
+        { role: "eavesdropper", code: "C" },
+      ],
+    });
+    expect(await get(app, "/")).toMatchObject({
+      endpoints: expect.arrayContaining(["GET /v1/findings"]),
+    });
+    expect((await appOf([role("router")]).request("/v1/findings")).status).toBe(404);
+  });
+
   test("what is not there is a problem with a remedy", async () => {
     const app = appOf([role("a")]);
     expect(await problemOf(await app.request("/v1/nothing"))).toEqual([404, "not-found"]);

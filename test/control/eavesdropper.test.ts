@@ -19,7 +19,9 @@ test("questions", async () => {
   const senders = await get(app, "/v1/eavesdropper/senders");
   expect(senders).toEqual({ senders: [{ source: "10.1.0.11" }] });
   const findings = await get(app, "/v1/findings");
-  expect(findings).toEqual({ findings: [{ code: "NO_QUERIER", fix: "enable one" }] });
+  expect(findings).toEqual({
+    findings: [{ role: "eavesdropper", code: "NO_QUERIER", fix: "enable one" }],
+  });
   expect(await get(app, "/v1/counters")).toEqual({ eavesdropper: { eth1: { igmpPackets: 4 } } });
   expect(await get(app, "/healthz")).toMatchObject({
     faults: ["eavesdropper: not linked to the Gateway: eth1"],

@@ -15,6 +15,8 @@ class FakeGateway implements GatewayCommands {
   senders = () => [{ source: "10.1.0.1" }];
   lans = () => [{ lan: "eth1" }];
   flows = () => [{ flow: 1 }];
+  policy = () => ({ policy: { default: "allow" } });
+  findings = () => [{ code: "DUPLICATE_LAN", fix: "separate them" }];
   rows = () => ({ incarnation: 42, changes: this.changes, rows: [{ site: "berlin" }] });
   watchRows = (onChange: () => void) => {
     this.watchers.add(onChange);
@@ -43,6 +45,10 @@ test("questions", async () => {
   expect(await get(app, "/v1/senders")).toEqual({ senders: [{ source: "10.1.0.1" }] });
   expect(await get(app, "/v1/lans")).toEqual({ lans: [{ lan: "eth1" }] });
   expect(await get(app, "/v1/flows")).toEqual({ flows: [{ flow: 1 }] });
+  expect(await get(app, "/v1/policy")).toEqual({ policy: { default: "allow" } });
+  expect(await get(app, "/v1/findings")).toEqual({
+    findings: [{ role: "gateway", code: "DUPLICATE_LAN", fix: "separate them" }],
+  });
 });
 
 describe("the long poll of rows", () => {

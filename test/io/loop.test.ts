@@ -52,7 +52,10 @@ class FakeNode implements Node {
 
 function pair(): { loop: Loop; a: FakeNode; b: FakeNode; logs: string[] } {
   const logs: string[] = [];
-  const loop = new Loop((level, role, text) => logs.push(`${level} ${role} ${text}`));
+  const fatal = (error: unknown): never => {
+    throw error;
+  };
+  const loop = new Loop((level, role, text) => logs.push(`${level} ${role} ${text}`), fatal);
   const [a, b] = [new FakeNode(), new FakeNode()];
   loop.add("a", a);
   loop.add("b", b);
@@ -128,4 +131,17 @@ test("after its end the loop tells nothing", () => {
   loop.fact(() => a.facts.push("told"));
   expect(a.facts).toEqual([]);
   expect(closed).toBe(1);
+});
+
+test("what a fact throws is fatal, and never swallowed by whoever told it", () => {
+  const fatal: unknown[] = [];
+  const loop = new Loop(
+    () => undefined,
+    (error) => fatal.push(error),
+  );
+  const broken = new Error("broken invariant");
+  loop.fact(() => {
+    throw broken;
+  });
+  expect(fatal).toEqual([broken]);
 });

@@ -47,3 +47,11 @@ test("separate roles find one another and the Manager finds the Gateways", () =>
     "http://198.51.100.3:7802",
   ]);
 });
+
+test("Gateways of both layouts touch their sites as the lab was told", () => {
+  const kindOf = (changes: Parameters<typeof plan>[0], machine: string): string =>
+    configOf(plan(changes), `site2-${machine}.yaml`).gateway.interface;
+  expect(kindOf({ interface: "bridged" }, "edge")).toBe("bridged");
+  expect(kindOf({ interface: "bridged", separate: true }, "gateway")).toBe("bridged");
+  expect(kindOf({}, "edge")).toBe("routed");
+});

@@ -335,4 +335,53 @@ describe("rest", () => {
     rollout.onDone(read, true, { entries: [] });
     expect(rollout.actions(0)).toEqual([]);
   });
+
+  test("a new flow waits for the links of its tree, but not for ever", () => {
+    const rollout = starting();
+    const stamped = (nowMs: number): boolean => {
+      for (let actions = rollout.actions(nowMs); actions.length > 0;) {
+        if (actions.some(({ kind }) => kind === "assign-flows")) return true;
+        for (const action of actions) answer(rollout, action);
+        actions = rollout.actions(nowMs);
+      }
+      return false;
+    };
+    rollout.onLinks("a", []);
+    rollout.onLinks("b", []);
+    expect(stamped(100)).toBe(false);
+    expect(rollout.nextDeadlineMs()).toBe(100 + limits.linkWaitMs);
+    expect(stamped(99 + limits.linkWaitMs)).toBe(false);
+    expect(stamped(100 + limits.linkWaitMs)).toBe(true);
+  });
+
+  test("and goes at once when they stand", () => {
+    const rollout = starting();
+    rollout.onLinks("a", ["b"]);
+    const kinds: string[] = [];
+    for (let actions = rollout.actions(5); actions.length > 0; actions = rollout.actions(5)) {
+      for (const action of actions) {
+        kinds.push(action.kind);
+        answer(rollout, action);
+      }
+    }
+    expect(kinds.at(-1)).toBe("assign-flows");
+  });
 });
+
+/** One flow from a to b is planned; both sites have just been heard of. */
+function starting(): Rollout {
+  const rollout = new Rollout();
+  rollout.onSites(["a", "b"]);
+  const key = { application: undefined, almrp: "star", ingress: "a", receivers: ["b"] } as const;
+  const demands = [{ ...key, channel: { group } }];
+  rollout.onPlan(new FlowBook([], 1).plan(demands, { rttMs: new Map() }).flows);
+  for (const site of ["a", "b"]) rollout.onRouter(site, { incarnation: 1, entriesHash: "" });
+  rollout.onGateway("a", { incarnation: 1, flowsHash: "" });
+  return rollout;
+}
+
+/** What is read is empty; what is changed is taken. */
+function answer(rollout: Rollout, action: Action): void {
+  const isRead = action.kind.startsWith("read");
+  rollout.onDone(action, true, isRead ? { entries: [], flows: [] } : {});
+}

@@ -157,3 +157,19 @@ test("what is no IGMP is counted by its fault", () => {
   expect(igmpPackets).toBe(1);
   expect(Object.keys(counters).some((name) => name.startsWith("igmp-fault-"))).toBe(true);
 });
+
+test("a snapshot larger than the connection takes at once goes on as it drains", () => {
+  const bench = new Bench();
+  const sources = Array.from({ length: 40 }, (_, i) => `10.2.0.${i + 1}`);
+  const groups = Array.from({ length: 3_000 }, (_, i) => address(`239.192.${i >> 8}.${i & 255}`));
+  for (const of of groups) bench.hear(report(3, of, sources), 10);
+  const gateway = bench.link(20);
+  for (let nowMs = 30; nowMs < 400; nowMs += 10) {
+    bench.eavesdropper.onDataRead(nowMs);
+    gateway.exchange(nowMs);
+  }
+  expect(bench.eavesdropper.gatewayLinked).toBe(true);
+  const messages = lanMessages(gateway);
+  expect(messages.filter(({ full }) => full).length).toBe(1);
+  expect(messages.flatMap(({ wants }) => wants.map((want) => want.group))).toEqual(groups);
+});

@@ -1,10 +1,12 @@
 import { describe, expect, test } from "bun:test";
-import type { Address } from "../../src/base/address.ts";
+import { type Address, address } from "../../src/base/address.ts";
 import { limits } from "../../src/limits.ts";
 import { Gateway } from "../../src/role/gateway.ts";
 import type { SiteInterface } from "../../src/role/node.ts";
+import type { EdgePolicy } from "../../src/site/edge.ts";
+import { frameHeaderBytes, writeDataHeader } from "../../src/wire/frame.ts";
 import { siteNumber } from "../../src/wire/hello.ts";
-import type { MessageOf, SiteRow } from "../../src/wire/message.ts";
+import { encodeMessage, type MessageOf, type SiteRow } from "../../src/wire/message.ts";
 import type { Want } from "../../src/wire/want.ts";
 import {
   exclude,
@@ -14,9 +16,12 @@ import {
   group2,
   lanMessage,
   own,
+  own2,
   packet,
   prefix,
   row,
+  rule,
+  rules,
 } from "../site/site.ts";
 import { effectsOf, FarEnd } from "./far-end.ts";
 
@@ -57,8 +62,8 @@ class Bench {
   readonly router: FarEnd;
   nowMs = 0;
 
-  constructor() {
-    this.gateway = new Gateway(options, this.site, 0);
+  constructor(policy: EdgePolicy = {}) {
+    this.gateway = new Gateway({ ...options, ...policy }, this.site, 0);
     this.gateway.onDeadline(0);
     expect(effectsOf(this.gateway)).toMatchObject([{ kind: "dial", tag: "router" }]);
     this.router = new FarEnd(this.gateway, 1, { kind: "router", name: "a", tag: "router" }, 0);
@@ -123,6 +128,7 @@ describe("between its site and the others", () => {
     expect([...bench.site.wants.values()]).toEqual([exclude(group)]);
     expect(bench.router.messages.at(-1)?.message).toEqual({
       kind: "neighbours",
+      full: true,
       sites: [{ site: "b", endpoint: "192.0.2.1:7800" }],
     });
     bench.hearRow({ sequence: 2, wants: [exclude(group2)] });
@@ -138,11 +144,11 @@ describe("between its site and the others", () => {
     expect(bench.published().at(-1)?.sends).toEqual([{ source: own, group }]);
     expect(bench.router.data).toEqual([]);
     const flows = [{ flow: 5, channels: [{ group }] }];
-    expect(bench.gateway.assign({ term: 2, manager: "m" }, flows)).toBe("assigned");
+    expect(bench.gateway.assign({ term: 2, manager: "m" }, flows, 0)).toBe("assigned");
     bench.router.exchange(1_000);
     const sizes = bench.router.data.map((frames) => frames.length);
     expect(sizes.reduce((sum, size) => sum + size, 0)).toBe(2 * (24 + 20) + 3);
-    expect(bench.gateway.assign({ term: 1, manager: "m" }, [])).toBe("stale-epoch");
+    expect(bench.gateway.assign({ term: 1, manager: "m" }, [], 0)).toBe("stale-epoch");
     expect(bench.gateway.ingress.assignments).toEqual(flows);
   });
 
@@ -174,8 +180,66 @@ describe("between its site and the others", () => {
   test("more channels than a Gateway takes leave it as it was", () => {
     const { gateway } = new Bench();
     const channels = Array.from({ length: limits.channelsPerSiteMax + 1 }, () => ({ group }));
-    expect(gateway.assign({ term: 9, manager: "m" }, [{ flow: 1, channels }])).toBe("table-full");
+    expect(gateway.assign({ term: 9, manager: "m" }, [{ flow: 1, channels }], 0)).toBe(
+      "table-full",
+    );
     expect(gateway.epoch).toBeUndefined();
+  });
+});
+
+describe("the site's policy", () => {
+  test("denied groups are not asked of the site, not stamped, and not emitted", () => {
+    const bench = new Bench({
+      policy: { ...rules("in", [`deny ${group2}`]), out: [rule(`deny ${group}`)] },
+    });
+    bench.at(limits.settlingMs);
+    const wants = [exclude(group), exclude(group2)];
+    bench.hearRow({ wants });
+    expect([...bench.site.wants.keys()]).toEqual([group2]);
+    bench.eavesdropper(2).tell(lanMessage({ full: true, wants }), bench.nowMs);
+    bench.at(bench.nowMs + limits.rowIntervalMs);
+    expect(bench.published().at(-1)?.wants).toEqual([exclude(group)]);
+    const captured = framed([packet(own, group)]);
+    bench.gateway.onCaptured(captured, captured.length, bench.nowMs);
+    expect(bench.gateway.ingress.drops.denied).toBe(1);
+    const arrived = framed([packet(foreign, group2)]);
+    bench.router.link.sendData(arrived, 0, arrived.length, 1);
+    bench.router.exchange(bench.nowMs);
+    expect(bench.site.emitted).toEqual([]);
+    expect(bench.gateway.egress.drops.denied).toBe(1);
+  });
+
+  test("a source beyond the cap is dropped from its second packet on at the latest", () => {
+    const bench = new Bench({ limits: { groups: 8, sources: 1 } }).at(1_000);
+    bench.hearRow({ wants: [exclude(group)] });
+    bench.gateway.assign({ term: 1, manager: "m" }, [{ flow: 5, channels: [{ group }] }], 0);
+    for (let i = 0; i < 5; i++) {
+      bench.at(1_000 + 100 * i);
+      const bytes = framed([packet(own, group), packet(own2, group)]);
+      bench.gateway.onCaptured(bytes, bytes.length, bench.nowMs);
+      bench.router.exchange(bench.nowMs);
+    }
+    expect(bench.published().at(-1)?.sends).toEqual([{ source: own, group }]);
+    expect(bench.gateway.ingress.drops.sourceCap).toBe(4);
+    expect(bench.gateway.ingress.counters.stamped).toBe(6);
+  });
+
+  test("a LAN that two sites share shows in the findings, with the other site's name", () => {
+    const bench = new Bench();
+    bench.hearRow({ prefixes: ["10.2.0.0/16"], wants: [exclude(group)] });
+    const bytes = framed([packet(foreign, group)]);
+    const returning = framed([packet(own, group)]);
+    writeDataHeader(returning, 0, returning.length - frameHeaderBytes, 5, siteNumber("b"), 0);
+    for (let i = 0; i < 3; i++) {
+      bench.gateway.onCaptured(bytes, bytes.length, bench.nowMs);
+      bench.router.link.sendData(returning, 0, returning.length, 1);
+      bench.router.exchange(bench.nowMs);
+      bench.at(bench.nowMs + limits.findingsIntervalMs);
+    }
+    const found = bench.gateway.findings(bench.nowMs);
+    expect(found.map(({ code }) => code)).toEqual(["DUPLICATE_LAN"]);
+    expect(found[0]?.evidence).toContain(`${foreign} of b`);
+    expect(found[0]?.evidence).toContain(`the last by b from ${own}`);
   });
 });
 
@@ -223,7 +287,7 @@ describe("a row of an earlier life with a clock ahead", () => {
 test("without its Router it drops and counts, and dials again", () => {
   const bench = new Bench();
   bench.hearRow({ wants: [exclude(group)] });
-  bench.gateway.assign({ term: 1, manager: "m" }, [{ flow: 5, channels: [{ group }] }]);
+  bench.gateway.assign({ term: 1, manager: "m" }, [{ flow: 5, channels: [{ group }] }], 0);
   bench.gateway.onClosed(1, 100);
   const bytes = framed([packet(own, group), packet(own, group)]);
   bench.gateway.onCaptured(bytes, bytes.length, 100);
@@ -231,4 +295,53 @@ test("without its Router it drops and counts, and dials again", () => {
   effectsOf(bench.gateway);
   bench.gateway.onDeadline(100 + 4 * limits.redialMinMs);
   expect(effectsOf(bench.gateway)).toMatchObject([{ kind: "dial", tag: "router" }]);
+});
+
+describe("very many sites", () => {
+  test("are told to the Router in parts, which begin anew each time", () => {
+    const bench = new Bench().at(100);
+    const longest = "x".repeat(limits.siteNameBytesMax - 4);
+    const sites = Array.from(
+      { length: 2_000 },
+      (_, i) => `${longest}${String(i).padStart(4, "0")}`,
+    );
+    const rows = sites.map((site) => row(site, {}));
+    for (let from = 0; from < rows.length; from += 100) {
+      const part = rows.slice(from, from + 100);
+      bench.router.tell({ kind: "rows", rows: part }, bench.nowMs, siteNumber("b"));
+    }
+    const lists = bench.router.messages.flatMap(({ message }) =>
+      message.kind === "neighbours" ? [message] : [],
+    );
+    const begin = lists.findLastIndex(({ full }) => full);
+    const last = lists.slice(begin).flatMap((list) => list.sites.map(({ site }) => site));
+    expect(last).toEqual(sites);
+  });
+
+  test("do not cut the Router's link with their rows: what finds no room waits", () => {
+    const bench = new Bench().at(100);
+    const wants = Array.from({ length: 3_000 }, (_, i) =>
+      exclude(address(`239.193.${i >> 8}.${i & 255}`)),
+    );
+    for (let i = 0; i < 30; i++) {
+      const message: MessageOf<"rows"> = { kind: "rows", rows: [row(`s${i}`, { wants })] };
+      bench.router.tell(message, bench.nowMs, siteNumber("b"));
+    }
+    const before = bench.router.messages.length;
+    // A neighbour that knows nothing yet asks, while nothing leaves.
+    const stuck = bench.gateway.outbox(1);
+    bench.router.link.sendNeighbour(siteNumber("c"), true, "c");
+    const digest: MessageOf<"digest"> = { kind: "digest", reply: false, rows: [] };
+    bench.router.link.sendMessage(siteNumber("c"), encodeMessage(digest));
+    bench.router.link.outbox.drain((memory, offset, length) => {
+      bench.gateway.onBytes(1, memory.slice(offset, offset + length), bench.nowMs);
+      return length;
+    });
+    expect(bench.gateway.routerLinked).toBe(true);
+    expect(stuck?.controlFreeBytes).toBeGreaterThan(0);
+    for (let nowMs = 200; nowMs < 1_800; nowMs += 100) bench.at(nowMs).router.exchange(nowMs);
+    const told = bench.router.messages.slice(before).filter(({ site }) => site === siteNumber("c"));
+    const rows = told.flatMap(({ message }) => (message.kind === "rows" ? message.rows : []));
+    expect(new Set(rows.map(({ site }) => site)).size).toBeGreaterThanOrEqual(30);
+  });
 });

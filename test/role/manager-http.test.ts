@@ -61,3 +61,15 @@ test("actions become the requests that a person could make", () => {
     body: { epoch, flows: [] },
   });
 });
+
+test("numbers that no next one could follow are no answer", () => {
+  const entry = { flow: 0xffff_ffff, ingress: "a", children: [], local: false };
+  expect(entriesBody({ entries: [entry] })).toBeUndefined();
+  expect(entriesBody({ entries: [{ ...entry, flow: 1.5 }] })).toBeUndefined();
+  expect(entriesBody({ entries: [{ ...entry, flow: 0xffff_fffe }] })).toBeDefined();
+  for (const term of [0, 1.5, 2 ** 53 - 1]) {
+    expect(routerStatus({ ...sound.router, epoch: { term, manager: "m" } })).toBeUndefined();
+    expect(gatewayStatus({ ...sound.gateway, epoch: { term, manager: "m" } })).toBeUndefined();
+  }
+  expect(routerStatus({ ...sound.router, epoch })).toBeDefined();
+});

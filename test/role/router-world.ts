@@ -47,7 +47,7 @@ export class RouterWorld {
   router(
     site: string,
     contacts: readonly string[],
-    more: { incarnation?: number; fabric?: string } = {},
+    more: { incarnation?: number; fabric?: string; gatewayInside?: boolean } = {},
   ): Router {
     const options = {
       fabric: "example",

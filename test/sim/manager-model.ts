@@ -103,7 +103,7 @@ export class ManagerModel {
       }
       case "PUT /v1/flows": {
         const { epoch, flows } = body as { epoch: Epoch; flows: FlowAssignment[] };
-        const outcome = site.gateway?.assign(epoch, flows);
+        const outcome = site.gateway?.assign(epoch, flows, this.#world.nowMs);
         return answer({ kind: "body", status: outcome === "assigned" ? 200 : 409, body: {} });
       }
     }

@@ -3,6 +3,7 @@ import { type Address, address } from "../../src/base/address.ts";
 import { Egress } from "../../src/site/egress.ts";
 import { SiteMembership } from "../../src/site/membership.ts";
 import { Ownership } from "../../src/site/ownership.ts";
+import { Policy } from "../../src/site/policy.ts";
 import {
   exclude,
   foreign,
@@ -13,11 +14,13 @@ import {
   group6,
   include,
   lanMessage,
+  openPolicy,
   own,
   own6,
   packet,
   prefix,
   prefix6,
+  rules,
   ssm,
   ssm6,
 } from "./site.ts";
@@ -31,8 +34,10 @@ class Edge {
   readonly masks: number[] = [];
   readonly packets: Uint8Array[] = [];
 
-  constructor(lans: readonly string[] = ["eth1", "eth2"]) {
-    this.egress = new Egress(new Ownership([prefix, prefix6]), this.membership, lans);
+  constructor(lans: readonly string[] = ["eth1", "eth2"], policy = openPolicy) {
+    const { membership } = this;
+    const ownership = new Ownership([prefix, prefix6]);
+    this.egress = new Egress({ ownership, policy, membership, lans });
   }
 
   tell(lan: string, news: Parameters<typeof lanMessage>[0]): this {
@@ -167,9 +172,28 @@ describe("what never comes out", () => {
       scope: 0,
       martian: 0,
       ownSource: 0,
+      denied: 0,
       noMember: 0,
       [cause]: 1,
     });
+  });
+});
+
+describe("the site's policy", () => {
+  test("keeps out what it denies, also while settling", () => {
+    const policy = new Policy(rules("in", [`deny ${group} from ${other}`, `deny ${group2}`]));
+    const edge = new Edge(["eth1"], policy);
+    const all = [packet(foreign, group), packet(other, group), packet(foreign, group2)];
+    edge.frames(...all);
+    edge.tell("eth1", { wants: [exclude(group), exclude(group2)] }).frames(...all);
+    expect(edge.packets).toEqual([packet(foreign, group), packet(foreign, group)]);
+    expect(edge.egress.drops.denied).toBe(4);
+  });
+
+  test("a packet of ours that comes back is named", () => {
+    const edge = new Edge().frames(packet(own, group));
+    expect(edge.egress.returned.channel).toEqual({ source: own, group });
+    expect(edge.egress.returned.site).toBe(0);
   });
 });
 

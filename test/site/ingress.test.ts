@@ -3,83 +3,26 @@ import fc from "fast-check";
 import { address } from "../../src/base/address.ts";
 import { Prng } from "../../src/base/prng.ts";
 import { limits } from "../../src/limits.ts";
-import { Ingress } from "../../src/site/ingress.ts";
-import { Ownership } from "../../src/site/ownership.ts";
-import { RemoteWants } from "../../src/site/remote.ts";
-import {
-  frameFlowId,
-  frameHeaderBytes,
-  framePayloadBytes,
-  frameSequence,
-  frameSite,
-} from "../../src/wire/frame.ts";
-import type { FlowAssignment } from "../../src/wire/plan.ts";
-import type { Want } from "../../src/wire/want.ts";
+import { Policy } from "../../src/site/policy.ts";
+import { frameHeaderBytes } from "../../src/wire/frame.ts";
 import {
   exclude,
   foreign,
   foreign6,
-  framed,
   group,
   group2,
   group6,
   include,
+  openPolicy,
   own,
   own6,
   own2,
   packet,
-  prefix,
-  prefix6,
-  row,
+  rules,
   ssm,
   ssm6,
 } from "./site.ts";
-
-type Sent = { readonly flow: number; readonly sequence: number; readonly packet: Uint8Array };
-
-class Edge {
-  readonly remote = new RemoteWants();
-  readonly ingress = new Ingress(77, new Ownership([prefix, prefix6]), this.remote);
-  readonly sent: Sent[] = [];
-  readonly runs: number[] = [];
-
-  want(...wants: Want[]): this {
-    this.remote.onRows([row("b", { wants })]);
-    this.ingress.onRemoteChanged();
-    return this;
-  }
-
-  assign(...flows: FlowAssignment[]): this {
-    this.ingress.onFlows(flows, this.#target);
-    return this;
-  }
-
-  packets(packets: readonly Uint8Array[], nowMs = 0): this {
-    const bytes = framed(packets);
-    this.ingress.onPackets(bytes, bytes.length, nowMs, this.#target);
-    return this;
-  }
-
-  flows(): number[] {
-    return this.sent.map(({ flow }) => flow);
-  }
-
-  readonly #target = (bytes: Uint8Array, from: number, to: number, frames: number): void => {
-    this.runs.push(frames);
-    let count = 0;
-    for (let at = from; at < to; count++) {
-      const end = at + frameHeaderBytes + framePayloadBytes(bytes, at);
-      expect(frameSite(bytes, at)).toBe(77);
-      const flow = frameFlowId(bytes, at);
-      const body = bytes.slice(at + frameHeaderBytes, end);
-      this.sent.push({ flow, sequence: frameSequence(bytes, at), packet: body });
-      at = end;
-    }
-    expect(count).toBe(frames);
-  };
-}
-
-const any = (flow: number, of = group): FlowAssignment => ({ flow, channels: [{ group: of }] });
+import { any, IngressEdge as Edge } from "./ingress-edge.ts";
 
 describe("who may enter", () => {
   test.each([
@@ -109,8 +52,12 @@ describe("who may enter", () => {
     expect(edge.ingress.drops).toEqual({
       notIp: 0,
       scope: 0,
+      foreignSource: 0,
       notOwned: 0,
+      denied: 0,
       unwanted: 0,
+      sourceCap: 0,
+      rateLimit: 0,
       holdFull: 0,
       holdExpired: 0,
       [cause]: 1,
@@ -152,6 +99,70 @@ describe("who may enter", () => {
     edge.packets(some);
     expect(edge.sent.map((sent) => sent.packet)).toEqual(some);
     expect(edge.ingress.flowCounters()).toEqual([{ flow: 5, packets: 4, bytes: 2_261 }]);
+  });
+});
+
+describe("the site's policy", () => {
+  test("denied channels are counted before anybody's wants", () => {
+    const edge = new Edge(new Policy(rules("out", [`deny ${group} from ${own}`])));
+    edge.want(exclude(group)).assign(any(5));
+    edge.packets([packet(own, group), packet(own2, group), packet(own, group2)]);
+    expect(edge.sent.map((sent) => sent.packet)).toEqual([packet(own2, group)]);
+    expect(edge.ingress.drops).toMatchObject({ denied: 1, unwanted: 1 });
+  });
+
+  test("rules for what comes in say nothing about what goes out", () => {
+    const edge = new Edge(new Policy(rules("in", [`deny ${group}`])));
+    edge
+      .want(exclude(group))
+      .assign(any(5))
+      .packets([packet(own, group)]);
+    expect(edge.flows()).toEqual([5]);
+  });
+
+  test("a source of another site is told from one of nobody", () => {
+    const edge = new Edge().want(exclude(group));
+    edge.claims.onRows([{ site: "b", prefixes: ["10.2.0.0/16"] }]);
+    edge.packets([packet(foreign, group), packet(address("10.3.0.1"), group)]);
+    expect(edge.ingress.drops).toMatchObject({ foreignSource: 1, notOwned: 1 });
+    expect(edge.ingress.strangers.foreign.channel.source).toBe(foreign);
+    expect(edge.ingress.strangers.notOwned.channel.source).toBe(address("10.3.0.1"));
+    edge.packets([packet(foreign6, group6)]);
+    expect(edge.ingress.strangers.notOwned.channel).toEqual({ source: foreign6, group: group6 });
+  });
+
+  test("channels beyond the site's bound are dropped, and show themselves again", () => {
+    const edge = new Edge().want(exclude(group)).assign(any(5));
+    edge.ingress.onRefused(new Map([[`${own2} ${group}`, {}]]));
+    edge.packets([packet(own, group), packet(own2, group)]);
+    expect(edge.flows()).toEqual([5]);
+    expect(edge.ingress.drops.sourceCap).toBe(1);
+    expect(edge.ingress.takeSeen()).toHaveLength(2);
+    edge.ingress.onRefused(new Map());
+    edge.packets([packet(own2, group)]);
+    expect(edge.flows()).toEqual([5, 5]);
+  });
+});
+
+describe("rate limits", () => {
+  test("charge what leaves or waits, and nothing else", () => {
+    const edge = new Edge(openPolicy, { packetsPerSecond: 10 }).want(exclude(group), exclude(ssm));
+    edge.assign(any(5));
+    const unwanted = Array.from({ length: 50 }, () => packet(own, group2));
+    edge.packets(unwanted).packets([packet(own, group), packet(own, group), packet(own, group)]);
+    expect(edge.flows()).toEqual([5, 5]);
+    expect(edge.ingress.drops).toMatchObject({ unwanted: 50, rateLimit: 1 });
+    edge.packets([packet(own, group), packet(own, group)], 100);
+    expect(edge.flows()).toEqual([5, 5, 5]);
+    expect(edge.ingress.drops.rateLimit).toBe(2);
+  });
+
+  test("held packets are charged when they come, not when they leave", () => {
+    const edge = new Edge(openPolicy, { packetsPerSecond: 10 }).want(exclude(group));
+    edge.packets([packet(own, group), packet(own, group), packet(own, group)]);
+    expect(edge.ingress.drops.rateLimit).toBe(1);
+    edge.assign(any(5));
+    expect(edge.flows()).toEqual([5, 5]);
   });
 });
 
@@ -243,20 +254,40 @@ describe("the hold, until the Manager names a flow", () => {
     const edge = new Edge().want(exclude(group));
     edge.packets([numbered(0)], 100).packets([numbered(1), numbered(2)], 600);
     expect(edge.ingress.nextDeadlineMs()).toBe(100 + limits.ingressHoldMs);
-    edge.ingress.onDeadline(99 + limits.ingressHoldMs);
+    edge.deadline(99 + limits.ingressHoldMs);
     expect(edge.ingress.drops.holdExpired).toBe(0);
-    edge.ingress.onDeadline(100 + limits.ingressHoldMs);
+    edge.deadline(100 + limits.ingressHoldMs);
     expect(edge.ingress.drops.holdExpired).toBe(1);
     edge.assign(any(5));
     expect(edge.sent.map((sent) => sent.packet)).toEqual([numbered(1), numbered(2)]);
     expect(edge.ingress.heldBytes).toBe(0);
   });
 
+  test("lets packets go at twice the pace at which they came, the new ones behind them", () => {
+    const edge = new Edge().want(exclude(group));
+    for (let i = 0; i < 10; i++) edge.packets([numbered(i)], 10 * i);
+    edge.deadline(100).assign(any(5));
+    expect(edge.sent.length).toBe(1);
+    expect(edge.ingress.nextDeadlineMs()).toBe(105);
+    edge.deadline(112);
+    expect(edge.sent.length).toBe(3);
+    // What comes meanwhile waits, until it has caught up.
+    edge.packets([numbered(10)], 120);
+    expect(edge.sent.length).toBe(5);
+    while (edge.ingress.nextDeadlineMs() < 1_000) edge.deadline(edge.ingress.nextDeadlineMs());
+    expect(edge.nowMs).toBe(160);
+    edge.packets([numbered(11)], 161);
+    expect(edge.sent.map((sent) => sent.packet)).toEqual(
+      Array.from({ length: 12 }, (_, i) => numbered(i)),
+    );
+    expect(edge.sent.map(({ sequence }) => sequence)).toEqual([...Array(12).keys()]);
+  });
+
   test("a full hold of small packets ends without a stall", () => {
     const edge = new Edge().want(exclude(group));
     const batch = Array.from({ length: 1_000 }, () => packet(own, group));
     for (let i = 0; i < 100; i++) edge.packets(batch);
-    edge.ingress.onDeadline(limits.ingressHoldMs);
+    edge.deadline(limits.ingressHoldMs);
     expect(edge.ingress.heldBytes).toBe(0);
     expect(edge.ingress.drops.holdExpired).toBe(100_000);
   });
@@ -276,7 +307,7 @@ test("every packet is stamped, held or counted once, whatever happens", () => {
         if (prng.below(4) === 0) {
           edge.assign(...[any(1), any(2, group2), any(3, ssm)].filter(() => prng.below(2) > 0));
         }
-        edge.ingress.onDeadline(nowMs);
+        edge.deadline(nowMs);
         const some = Array.from({ length: prng.below(6) }, () =>
           packet(prng.pick([own, own2, foreign]), prng.pick([group, group2, ssm])),
         );

@@ -231,6 +231,69 @@ describe("bounds", () => {
   });
 });
 
+describe("flapping", () => {
+  const sources = Array.from({ length: 64 }, (_, i) => address(`10.2.0.${i}`));
+  const newsAt = {
+    "join and leave": (ms: number) => (ms % 2 === 0 ? { wants: [exclude(group)] } : gone),
+    "join and leave every 700 ms": (ms: number) =>
+      ms % 1_400 < 700 ? { wants: [exclude(group)] } : gone,
+    "another source each time": (ms: number) => ({
+      wants: [include(group, sources[ms % sources.length] as Address)],
+    }),
+    "a source more each time, then none": (ms: number) =>
+      ms % 32 === 1 ? gone : { wants: [include(group, ...sources.slice(0, 1 + (ms % 32)))] },
+  } as const;
+  const gone = { lapsed: [group] };
+
+  test.each(Object.keys(newsAt) as (keyof typeof newsAt)[])(
+    "%s: a row changes at most five times in any second, others at once",
+    (kind) => {
+      const site = new Site();
+      const changes: number[] = [];
+      let before: Want | undefined;
+      for (let ms = 0; ms < 20_000; ms++) {
+        site.at(ms).tell("eth1", newsAt[kind](ms));
+        const want = site.membership.want(group);
+        const isSame = before && want ? sameWant(before, want) : before === want;
+        if (!isSame) changes.push(ms);
+        before = want;
+        if (ms % 1_000 === 0) {
+          const calm = address(`239.192.9.${ms / 1_000}`);
+          site.tell("eth2", { wants: [exclude(calm)] });
+          expect(site.membership.want(calm)).toEqual(exclude(calm));
+        }
+      }
+      changes.forEach((ms, i) => {
+        const inSecond = changes.slice(i).filter((later) => later < ms + 1_000);
+        expect(inSecond.length).toBeLessThanOrEqual(limits.flapChangesPerSecondMax);
+      });
+      expect(site.membership.damping.counters.flaps).toBeGreaterThan(5);
+      site.tell("eth1", gone);
+      site.at(40_000);
+      expect(site.membership.want(group)).toBeUndefined();
+    },
+  );
+
+  test("each return doubles the hold, up to a bound, until the group was calm", () => {
+    const site = new Site();
+    const holds: number[] = [];
+    const flap = (): void => {
+      site.tell("eth1", { wants: [exclude(group)] });
+      site.at(site.nowMs + 1_000).tell("eth1", gone);
+      const fromMs = site.nowMs;
+      while (site.membership.want(group)) site.at(site.nowMs + 100);
+      holds.push(site.nowMs - fromMs);
+    };
+    for (let i = 0; i < 7; i++) flap();
+    expect(holds).toEqual([500, 1_000, 2_000, 4_000, 8_000, 8_000, 8_000]);
+    expect([...site.membership.damping.flapping()]).toEqual([{ group, flaps: 6 }]);
+    site.at(site.nowMs + limits.flapMemoryMs);
+    expect([...site.membership.damping.flapping()]).toEqual([]);
+    flap();
+    expect(holds.at(-1)).toBe(500);
+  });
+});
+
 const sources = [own, own2, foreign];
 const want = fc
   .record({ mode: fc.constantFrom("include", "exclude"), sources: fc.subarray(sources) })
@@ -243,7 +306,7 @@ const step = fc.record({
   pauseMs: fc.constantFrom(0, 1, 200, 499, 500, 2_000),
 });
 
-test("what stands covers what is wanted at every moment, and equals it after the hold", () => {
+test("what stands covers what is wanted until it is delayed, and equals it after the hold", () => {
   fc.assert(
     fc.property(fc.array(step, { maxLength: 40 }), (steps) => {
       const site = new Site();
@@ -254,12 +317,13 @@ test("what stands covers what is wanted at every moment, and equals it after the
         const lapsed = one.want || one.full ? [] : [group];
         site.tell(one.lan, { full: one.full, wants: one.want ? [one.want] : [], lapsed });
         const standing = site.membership.want(group);
-        for (const wanted of model.values()) {
+        const isDelayed = site.membership.damping.counters.changesDelayed > 0;
+        for (const wanted of isDelayed ? [] : model.values()) {
           expect(standing && sameWant(unionOfWants(standing, wanted), standing)).toBe(true);
         }
         site.at(site.nowMs + one.pauseMs);
       }
-      site.at(site.nowMs + hold);
+      site.at(site.nowMs + limits.withdrawHoldMsMax + 1_000);
       const union = [...model.values()].reduce<Want | undefined>(
         (all, wanted) => (all ? unionOfWants(all, wanted) : wanted),
         undefined,

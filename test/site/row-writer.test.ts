@@ -2,7 +2,8 @@ import { describe, expect, test } from "bun:test";
 import { type Address, address } from "../../src/base/address.ts";
 import { limits } from "../../src/limits.ts";
 import { SiteMembership } from "../../src/site/membership.ts";
-import { RowWriter } from "../../src/site/row-writer.ts";
+import { openRules, Policy } from "../../src/site/policy.ts";
+import { type RowRules, RowWriter } from "../../src/site/row-writer.ts";
 import {
   decodeMessage,
   encodeMessage,
@@ -11,7 +12,19 @@ import {
   type SiteRow,
 } from "../../src/wire/message.ts";
 import type { Want } from "../../src/wire/want.ts";
-import { exclude, group, group2, include, lanMessage, own, prefix, sender, ssm } from "./site.ts";
+import {
+  exclude,
+  group,
+  group2,
+  include,
+  lanMessage,
+  openPolicy,
+  own,
+  prefix,
+  rule,
+  sender,
+  ssm,
+} from "./site.ts";
 
 const frame = { site: "a", zone: "/a", gatewayControl: "", prefixes: ["10.1.0.0/16"] };
 
@@ -19,8 +32,9 @@ class Site {
   readonly membership = new SiteMembership([prefix]);
   readonly writer: RowWriter;
 
-  constructor(incarnation = 100) {
-    this.writer = new RowWriter(frame, incarnation, 0);
+  constructor(incarnation = 100, rules: Partial<RowRules> = {}) {
+    const all = { policy: openPolicy, groupsMax: 8_192, sourcesMax: 8_192, ...rules };
+    this.writer = new RowWriter(frame, all, incarnation, 0);
   }
 
   tell(news: { wants?: Want[]; senders?: LanSender[] }, lan = "eth1"): this {
@@ -108,6 +122,64 @@ describe("what a row says", () => {
     site.writer.onSeen([{ source: own, group }], 0);
     expect(site.row(limits.senderSilenceMs - 1)?.sends).toHaveLength(1);
     expect(site.row(limits.senderSilenceMs + limits.rowRefreshMs)?.sends).toEqual([]);
+  });
+});
+
+describe("what the site's policy and bounds leave out", () => {
+  const numbered = (i: number): Address => address(`239.192.1.${i}`);
+  const names = (row: SiteRow | undefined): Address[] | undefined =>
+    row?.wants.map((want) => want.group);
+
+  test("denied wants and sends", () => {
+    const policy = new Policy({
+      ...openRules,
+      in: [rule(`deny ${group}`), rule("deny 232.0.0.0/8 from 10.2.0.0/16")],
+      out: [rule(`deny ${group2} from ${own}`)],
+    });
+    const site = new Site(1, { policy });
+    const far = address("10.3.0.1");
+    const senders = [sender(own, group), sender(own, group2)];
+    site.tell({ wants: [exclude(group), include(ssm, address("10.2.0.1"), far)], senders });
+    const row = expectReadable(site.row(0));
+    expect(row.wants).toEqual([include(ssm, far)]);
+    expect(row.sends).toEqual([{ source: own, group }]);
+    expect(site.writer.counters).toMatchObject({ wantsDenied: 1, sendsDenied: 1 });
+    expect(site.writer.refused.deniedGroups).toEqual([group]);
+    expect([...site.writer.refused.deniedChannels.values()]).toEqual([
+      { source: own, group: group2 },
+    ]);
+  });
+
+  test("groups beyond the cap wait until one that stands is gone", () => {
+    const site = new Site(1, { groupsMax: 2 });
+    site.tell({ wants: [1, 2, 3, 4].map((i) => exclude(numbered(i))) });
+    expect(names(site.row(0))).toEqual([numbered(1), numbered(2)]);
+    expect(site.writer.counters.wantsOverCap).toBe(2);
+    site.membership.onLan(
+      { lan: "eth1", incarnation: 1 },
+      lanMessage({ lapsed: [numbered(1)], wants: [exclude(numbered(5))] }),
+      0,
+    );
+    site.membership.onDeadline(limits.withdrawHoldMs);
+    expect(names(site.row(limits.rowRefreshMs))).toEqual([numbered(2), numbered(3)]);
+    expect(site.writer.refused.cappedGroups).toEqual([numbered(4), numbered(5)]);
+  });
+
+  test("sources beyond the cap wait; those that stand keep their places", () => {
+    const site = new Site(1, { sourcesMax: 2 });
+    site.tell({ senders: [sender(own, numbered(1)), sender(own, numbered(2))] });
+    site.row(0);
+    site.writer.onSeen([{ source: own, group: numbered(3) }], 100);
+    expect(site.writer.nextDeadlineMs()).toBe(100 + limits.rowIntervalMs);
+    const row = site.row(200);
+    expect(row?.sends.map((channel) => channel.group)).toEqual([numbered(1), numbered(2)]);
+    expect([...site.writer.refused.cappedChannels.keys()]).toEqual([`${own} ${numbered(3)}`]);
+    expect(site.writer.counters.sendsOverCap).toBe(1);
+    const silent = [{ source: own, group: numbered(1) }];
+    site.membership.onLan({ lan: "eth1", incarnation: 1 }, lanMessage({ silent }), 300);
+    const next = site.row(limits.rowRefreshMs * 2);
+    expect(next?.sends.map((channel) => channel.group)).toEqual([numbered(2), numbered(3)]);
+    expect(site.writer.refused.cappedChannels.size).toBe(0);
   });
 });
 

@@ -10,6 +10,8 @@ import { writeChecksum } from "../../src/base/checksum.ts";
 import { writeU16, writeU32 } from "../../src/base/bytes.ts";
 import { frameHeaderBytes, frameType, writeFrameHeader } from "../../src/wire/frame.ts";
 import type { LanSender, MessageOf, SiteRow } from "../../src/wire/message.ts";
+import { openRules, Policy, type PolicyRules } from "../../src/site/policy.ts";
+import { parseRule, type PolicyRule, type Verdict } from "../../src/wire/policy-rule.ts";
 import type { Want } from "../../src/wire/want.ts";
 
 /** An organisation-wide group, two more, and one of source-specific multicast. */
@@ -109,3 +111,19 @@ export function framed(packets: readonly Uint8Array[]): Uint8Array {
   }
   return bytes;
 }
+
+export const openPolicy = new Policy(openRules);
+
+/** A rule from its text: `deny 239.192.7.0/24 from 10.1.0.0/16`. */
+export function rule(text: string): PolicyRule {
+  const [verdict = "", ...rest] = text.split(" ");
+  const parsed = parseRule(verdict as Verdict, rest.join(" "));
+  if (typeof parsed === "string") throw new TypeError(`${text}: ${parsed}`);
+  return parsed;
+}
+
+export const rules = (
+  direction: "in" | "out",
+  texts: readonly string[],
+  standard: Verdict = "allow",
+): PolicyRules => ({ ...openRules, default: standard, [direction]: texts.map(rule) });

@@ -19,6 +19,7 @@ import {
   ipv4SourceIsMartian,
   ipv4TotalBytes,
   ipv4Ttl,
+  lowerTtl,
   multicastMac,
   writeIpv4Header,
 } from "../../src/wire/ipv4.ts";
@@ -274,4 +275,17 @@ test.each([
   ["255.255.255.255", true],
 ])("source %s is martian: %p (RFC 1812 §5.3.7)", (source, martian) => {
   expect(ipv4SourceIsMartian(number(source))).toBe(martian);
+});
+
+test("lowerTtl keeps the checksum right, for every TTL and many headers", () => {
+  const prng = new Prng(0x771);
+  for (let i = 0; i < 255 * 64; i++) {
+    const bytes = packet();
+    bytes[8] = (i % 254) + 2;
+    writeU16(bytes, 4, prng.below(0x1_0000));
+    writeChecksum(bytes, 10, 0, 20);
+    lowerTtl(bytes, 0);
+    expect(ipv4Ttl(bytes, 0)).toBe((i % 254) + 1);
+    if (ipv4Fault(bytes, 0, 115) !== undefined) throw new Error(toHex(bytes.subarray(0, 20)));
+  }
 });

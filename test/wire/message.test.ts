@@ -49,6 +49,7 @@ const row: fc.Arbitrary<SiteRow> = fc.record({
 const messages: { [Kind in Message["kind"]]: fc.Arbitrary<Message> } = {
   neighbours: fc.record({
     kind: fc.constant("neighbours"),
+    full: fc.boolean(),
     sites: fc.array(fc.record({ site: name, endpoint }), lists),
   }),
   router: fc.record({ kind: fc.constant("router"), endpoint, control: endpointOrNone }),
@@ -102,7 +103,7 @@ const sender = {
   bitsPerSecond: 8,
 };
 const sound = {
-  neighbours: { kind: "neighbours", sites: [{ site: "a", endpoint: "192.0.2.1:1" }] },
+  neighbours: { kind: "neighbours", full: true, sites: [{ site: "a", endpoint: "192.0.2.1:1" }] },
   router: { kind: "router", endpoint: "192.0.2.1:7800", control: "" },
   digest: { kind: "digest", reply: true, rows: [["a", 1, 2]] },
   rows: { kind: "rows", rows: [flatRow] },
