@@ -21,7 +21,7 @@ const symbols = {
   getsockopt: { args: ["i32", "i32", "i32", "ptr", "ptr"], returns: "i32" },
 } as const;
 
-// Over their own ArrayBuffers, so that their pointers stay valid (bun.md, trap 10).
+// Over their own ArrayBuffers, so that their pointers stay valid.
 const value = new Uint32Array(new ArrayBuffer(64));
 const length = new Uint32Array(new ArrayBuffer(4));
 const calls = openCalls();

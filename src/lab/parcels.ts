@@ -1,6 +1,6 @@
 /**
  * Memory for packets that wait: blocks of two sizes, reused, their pointers computed once because
- * each lives over an ArrayBuffer of its own and never moves (bun.md §1, trap 10).
+ * each lives over an ArrayBuffer of its own and never moves: a small typed array may move.
  */
 import { type Pointer, ptr } from "bun:ffi";
 import { packetBufferBytes } from "./packet-port.ts";

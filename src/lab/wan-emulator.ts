@@ -184,6 +184,6 @@ async function onReadable(fd: number, onBytes: (bytes: Uint8Array) => void): Pro
       },
     },
   };
-  // `fd` is missing from the overloads of Bun's types (bun.md §5).
+  // `fd` is missing from the overloads of Bun's types.
   await Bun.connect(options as unknown as Bun.TCPSocketConnectOptions);
 }

@@ -345,7 +345,7 @@ const scopes: readonly Ipv6Scope[] = [
   "reserved",
 ];
 
-/** How far a group's data may go, by the first of its four words (edge.md §7). */
+/** How far a group's data may go, by the first of its four words. */
 export const ipv6GroupScope = (firstWord: number): Ipv6Scope =>
   firstWord >>> 24 === 0xff ? (scopes[(firstWord >>> 16) & 15] ?? "reserved") : "not-multicast";
 
@@ -356,7 +356,7 @@ export const ipv6SourceIsLinkLocal = (bytes: Uint8Array, at: number): boolean =>
 const isLinkLocal = (firstWord: number): boolean => firstWord >>> 22 === 0xfe80 >>> 6;
 
 /**
- * Sources whose data never leaves a LAN (edge.md §7): ::, ::1, fe80::/10 and ff00::/8; and
+ * Sources whose data never leaves a LAN: ::, ::1, fe80::/10 and ff00::/8; and
  * ::ffff:0:0/96, the name of an IPv4 address inside a host (RFC 4291 §2.5.5.2).
  */
 export const ipv6SourceIsMartian = (bytes: Uint8Array, at: number): boolean =>

@@ -59,7 +59,7 @@ const typeOfService = 0xc0;
 export type MrdMessage =
   | {
       readonly kind: "advertisement";
-      /** A router silent for three of them is gone (edge.md §6): 4 to 180 s when sound. */
+      /** A router silent for three of them is gone: 4 to 180 s when sound. */
       readonly intervalMs: number;
       /** 0 when the router sends no queries. */
       readonly queryIntervalMs: number;

@@ -11,7 +11,7 @@ const versionText = ({ site, incarnation, sequence }: SiteRow): string =>
   `${site} ${incarnation} ${sequence}`;
 
 describe("a world of lossy, reordering, repeating links", () => {
-  test.each(seeds.slice(0, 8))("seed %d: converges (membership.md §5.1)", (seed) => {
+  test.each(seeds.slice(0, 8))("seed %d: converges", (seed) => {
     const world = new GossipWorld(seed, 16);
     world.loss = 0.3;
     world.repetition = 0.3;

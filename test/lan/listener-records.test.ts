@@ -45,7 +45,7 @@ test("§4.2.13 and §5.2 current state, and answers to queries for sources", () 
 });
 
 describe("§4.2.16 records that are too long for a report", () => {
-  // edge.md §4.4: what a report holds at an MTU of 1500.
+  // What a report holds at an MTU of 1500.
   test.each([
     [4, 365],
     [6, 89],

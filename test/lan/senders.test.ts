@@ -32,7 +32,7 @@ function runTo(senders: Senders, nowMs: number): void {
   while (senders.nextDeadlineMs() <= nowMs) senders.onDeadline(senders.nextDeadlineMs());
 }
 
-describe("appearing and falling silent (edge.md §4.5)", () => {
+describe("appearing and falling silent", () => {
   test("the first packet makes a sender; 210 s of silence end it", () => {
     const senders = new Senders(1);
     expect(senders.nextDeadlineMs()).toBe(Number.POSITIVE_INFINITY);

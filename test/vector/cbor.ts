@@ -44,14 +44,14 @@ export const cborFaults: readonly (readonly [hex: string, fault: string])[] = [
   ["44010203", "truncated"],
   ["8301", "truncated"],
   ["a16161", "truncated"],
-  ["9a004c4b40", "truncated"], // security.md §4: five million items, no body
+  ["9a004c4b40", "truncated"], // five million items, no body
   ["9bffffffffffffffff", "truncated"],
   ["5bffffffffffffffff", "truncated"],
   ["ba7fffffff00", "truncated"],
   ["0000", "trailing"],
   ["8000", "trailing"],
   ["f6ff", "trailing"],
-  ["9f0102ff", "indefinite"], // security.md §4
+  ["9f0102ff", "indefinite"],
   ["9f", "indefinite"],
   ["bf", "indefinite"],
   ["5f42010243030405ff", "indefinite"],

@@ -1,10 +1,10 @@
 /**
  * IGMP messages and whole IPv4 packets as hexadecimal text, each with its origin. "Computed" means
- * by hand from the RFC, and checked against edge.md §2.3; the others were seen elsewhere first.
+ * by hand from the RFC; the others were seen elsewhere first.
  */
 export type IgmpVector = { readonly name: string; readonly origin: string; readonly hex: string };
 
-const computed = "edge.md §2.3, computed from RFC 9776 §4";
+const computed = "computed from RFC 9776 §4";
 const linux = "Linux 6.18, packet socket on a veth, force_igmp_version set; group 233.252.0.1";
 
 /** Messages without their IPv4 header. */
@@ -32,17 +32,17 @@ export const igmpMessages = {
   },
   advertisement: {
     name: "MRD advertisement, 20 s, QI 125, RV 2",
-    origin: "edge.md §2.3, computed from RFC 4286 §3",
+    origin: "computed from RFC 4286 §3",
     hex: "30 14 cf 6c 00 7d 00 02",
   },
   solicitation: {
     name: "MRD solicitation",
-    origin: "edge.md §2.3, computed from RFC 4286 §4",
+    origin: "computed from RFC 4286 §4",
     hex: "31 00 ce ff",
   },
   termination: {
     name: "MRD termination",
-    origin: "edge.md §2.3, computed from RFC 4286 §5",
+    origin: "computed from RFC 4286 §5",
     hex: "32 00 cd ff",
   },
   smoltcpLeave: {

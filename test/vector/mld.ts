@@ -132,16 +132,16 @@ export const mldPackets = {
   },
 } as const satisfies Record<string, MldVector>;
 
-/** Messages of edge.md §2.3, computed from RFC 9777 §5 apart from any packet, without header. */
+/** Messages of computed from RFC 9777 §5 apart from any packet, without header. */
 export const mldMessages = {
   query2: {
     name: "v2 general query, fe80::1 -> ff02::1",
-    origin: "edge.md §2.3, computed",
+    origin: "computed from RFC 9777 §5",
     hex: `82 00 56 96 27 10 00 00 ${"00".repeat(16)} 02 7d 00 00`,
   },
   toEx: {
     name: "v2 TO_EX {} of ff08::1234, fe80::2 -> ff02::16",
-    origin: "edge.md §2.3, computed",
+    origin: "computed from RFC 9777 §5",
     hex: `8f 00 5d cf 00 00 00 01 04 00 00 00 ff 08 ${"00".repeat(12)} 12 34`,
   },
 } as const satisfies Record<string, MldVector>;

@@ -252,7 +252,7 @@ test.each([
   ["239.255.255.250", "site-local"],
   ["240.0.0.0", "not-multicast"],
   ["0.0.0.0", "not-multicast"],
-] as const)("scope of %s: %s (edge.md §7)", (group, scope) => {
+] as const)("scope of %s: %s", (group, scope) => {
   expect(ipv4GroupScope(number(group))).toBe(scope);
 });
 

@@ -349,7 +349,7 @@ test.each([
   ["fe80::1", "not-multicast"],
   ["2001:db8::1", "not-multicast"],
   ["::", "not-multicast"],
-] as const)("scope of %s: %s (edge.md §7)", (group, scope) => {
+] as const)("scope of %s: %s", (group, scope) => {
   expect(ipv6GroupScope(readU32(addressBytes(address(group)), 0))).toBe(scope);
 });
 
@@ -369,7 +369,7 @@ test.each([
   ["feff::1", false],
   ["ff00::", true],
   ["ff0e::1", true],
-])("source %s is martian: %p (edge.md §7)", (source, martian) => {
+])("source %s is martian: %p", (source, martian) => {
   const bytes = packet();
   writeIpv6Address(bytes, 8, address(source));
   expect(ipv6SourceIsMartian(bytes, 0)).toBe(martian);

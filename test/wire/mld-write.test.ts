@@ -106,7 +106,7 @@ describe("the packets of Linux come out byte by byte", () => {
     expect(toHex(packet)).toBe(toHex(linux));
   });
 
-  test("the messages of edge.md §2.3", () => {
+  test("the computed messages", () => {
     const query = written((into) => writeMldQuery(into, { ...query2, ...general }));
     expect(toHex(query.subarray(48))).toBe(text(mldMessages.query2.hex));
     const report = { source, records: records.toEx };

@@ -81,7 +81,7 @@ describe("the packets of Linux, whole and with Ethernet padding", () => {
   }
 });
 
-describe("the messages of edge.md §2.3, with their own checksums", () => {
+describe("the computed messages, with their own checksums", () => {
   test("v2 general query", () => {
     const packet = parse(wrap(fromHex(mldMessages.query2.hex), { source: bridge }, false));
     expect(packet).toMatchObject({ message: { ...query2, maxResponseMs: 10_000 } });

@@ -37,7 +37,7 @@ const destinations6 = {
   termination: address("ff02::6a"),
 };
 
-/** The packet around a message of edge.md §2.3, with its own checksum. */
+/** The packet around a computed message, with its own checksum. */
 const packet4 = (kind: (typeof kinds)[number]): Uint8Array =>
   wrap4(fromHex(igmpMessages[kind].hex), { destination: destinations4[kind] }, false);
 
