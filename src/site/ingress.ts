@@ -270,9 +270,12 @@ function takes(
   if (ipVersion(bytes, packet) === 4) {
     return rateLimit.takes(ipv4Destination(bytes, packet), end - packet, nowMs);
   }
-  const word = (index: number): number => ipv6DestinationWord(bytes, packet, index);
-  const upper = (word(0) ^ word(1) ^ word(2)) >>> 0;
-  return rateLimit.takes(word(3), end - packet, nowMs, upper);
+  const upper =
+    ipv6DestinationWord(bytes, packet, 0) ^
+    ipv6DestinationWord(bytes, packet, 1) ^
+    ipv6DestinationWord(bytes, packet, 2);
+  const lower = ipv6DestinationWord(bytes, packet, 3);
+  return rateLimit.takes(lower, end - packet, nowMs, upper >>> 0);
 }
 
 /** Whether `bytes[packet, end)` is one packet as the kernel, which checked it, hands it over. */
