@@ -143,4 +143,19 @@ onRealKernels("the kernel's multicast routing table", ["tcpdump"], () => {
     },
     testMs,
   );
+
+  test(
+    "a TUN that somebody removes ends the role, which says so",
+    async () => {
+      site = startSite();
+      await site.says("FastCast 0.1.0 runs");
+      await lab.output("site1/edge", "ip", "link", "delete", "fc0");
+      const { status, err } = await site.ended;
+      expect(status).toBe(1);
+      expect(err).toContain("the tunnel interface fc0 is gone");
+      expect(err).toContain("start the role again");
+      expect(err).not.toContain("defect");
+    },
+    testMs,
+  );
 });
