@@ -25,6 +25,7 @@ import { assert } from "../base/assert.ts";
 import { readU16, readU32, readU8 } from "../base/bytes.ts";
 import { checksum } from "../base/checksum.ts";
 import { limits } from "../limits.ts";
+import { parseGroupRecords } from "./group-records.ts";
 import type { Ipv4Fault } from "./ipv4.ts";
 import {
   ipv4Destination,
@@ -152,7 +153,7 @@ function parseMessage(bytes: Uint8Array, at: number, end: number): IgmpMessage |
     case igmpType.query:
       return parseQuery(bytes, at, end);
     case igmpType.report3:
-      return parseReport3(bytes, at, end);
+      return parseGroupRecords(bytes, at, end, 4, parseRecord);
     case igmpType.report1:
     case igmpType.report2:
     case igmpType.leave:
@@ -218,35 +219,6 @@ function parseQuery3(bytes: Uint8Array, at: number, end: number): IgmpQuery | Ig
 
 const groupOfQuery = (group: number): Address | undefined =>
   group === 0 ? undefined : ipv4Address(group);
-
-/** A record that lies about its length spoils the whole report; one that is odd, only itself. */
-function parseReport3(bytes: Uint8Array, at: number, end: number): IgmpMessage | IgmpFault {
-  if (end - at < plainMessageBytes) return "short";
-  const recordCount = readU16(bytes, at + igmpField.recordCount);
-  if (recordCount > limits.recordsPerReportMax) return "record-count";
-  const records: GroupRecord[] = [];
-  let unknownRecords = 0;
-  let refusedRecords = 0;
-  let next = at + igmpField.records;
-  for (let i = 0; i < recordCount; i++) {
-    if (end - next < recordField.sources) return "record-length";
-    const recordBytes = recordBytesAt(bytes, next);
-    if (recordBytes > end - next) return "record-length";
-    if (readU16(bytes, next + recordField.sourceCount) > limits.recordsPerReportMax)
-      return "source-count";
-    const record = parseRecord(bytes, next);
-    if (record === "unknown") unknownRecords++;
-    else if (record === "refused") refusedRecords++;
-    else records.push(record);
-    next += recordBytes;
-  }
-  return { kind: "report3", records, unknownRecords, refusedRecords };
-}
-
-function recordBytesAt(bytes: Uint8Array, at: number): number {
-  const sourceCount = readU16(bytes, at + recordField.sourceCount);
-  return recordField.sources + 4 * (sourceCount + readU8(bytes, at + recordField.auxiliaryWords));
-}
 
 /** The record at `at`, whose length is checked. */
 function parseRecord(bytes: Uint8Array, at: number): GroupRecord | "unknown" | "refused" {

@@ -29,6 +29,7 @@ import { assert } from "../base/assert.ts";
 import { readU16, readU32, readU8 } from "../base/bytes.ts";
 import { checksum } from "../base/checksum.ts";
 import { limits } from "../limits.ts";
+import { parseGroupRecords } from "./group-records.ts";
 import { decodeFloatCode, recordTypes, suppressBit } from "./igmp.ts";
 import type { Ipv6Fault } from "./ipv6.ts";
 import {
@@ -87,7 +88,6 @@ export const mldRecordField = {
 
 /** Bytes of every message of version 1, and the least that others of the family have. */
 export const plainMldBytes = 24;
-const leastReportBytes = 8;
 const leastMessageBytes = 4;
 
 export const allNodes = address("ff02::1");
@@ -161,7 +161,7 @@ function parseMessage(bytes: Uint8Array, at: number, end: number): MldMessage | 
     case mldType.query:
       return parseQuery(bytes, at, end);
     case mldType.report2:
-      return parseReport2(bytes, at, end);
+      return parseGroupRecords(bytes, at, end, 16, parseRecord);
     case mldType.report1:
     case mldType.done:
       return parseGroupMessage(bytes, at, end);
@@ -223,36 +223,6 @@ function parseQuery2(
     queryIntervalMs: decodeFloatCode(readU8(bytes, at + mldField.queryIntervalCode)) * 1000,
     sources,
   };
-}
-
-/** A record that lies about its length spoils the whole report; one that is odd, only itself. */
-function parseReport2(bytes: Uint8Array, at: number, end: number): MldMessage | MldFault {
-  if (end - at < leastReportBytes) return "short";
-  const recordCount = readU16(bytes, at + mldField.recordCount);
-  if (recordCount > limits.recordsPerReportMax) return "record-count";
-  const records: GroupRecord[] = [];
-  let unknownRecords = 0;
-  let refusedRecords = 0;
-  let next = at + mldField.records;
-  for (let i = 0; i < recordCount; i++) {
-    if (end - next < mldRecordField.sources) return "record-length";
-    const recordBytes = recordBytesAt(bytes, next);
-    if (recordBytes > end - next) return "record-length";
-    if (readU16(bytes, next + mldRecordField.sourceCount) > limits.recordsPerReportMax)
-      return "source-count";
-    const record = parseRecord(bytes, next);
-    if (record === "unknown") unknownRecords++;
-    else if (record === "refused") refusedRecords++;
-    else records.push(record);
-    next += recordBytes;
-  }
-  return { kind: "report3", records, unknownRecords, refusedRecords };
-}
-
-function recordBytesAt(bytes: Uint8Array, at: number): number {
-  const sourcesBytes = ipv6AddressBytes * readU16(bytes, at + mldRecordField.sourceCount);
-  const auxiliaryBytes = 4 * readU8(bytes, at + mldRecordField.auxiliaryWords);
-  return mldRecordField.sources + sourcesBytes + auxiliaryBytes;
 }
 
 /** The record at `at`, whose length is checked. */
